@@ -51,6 +51,7 @@ class Output:
     `path` is where the step writes: the default of the option under plain `mlflow run`, and the base name under which
     the artifact is kept. Where `placeholder` is false the command does not name it, and it is collected
     from `path` (a file, a folder or a glob, relative to the component) after the step has run.
+    With `unwrap` a folder that holds one file and nothing else is kept as that file.
     """
 
     name: str = ""
@@ -59,6 +60,7 @@ class Output:
     key: str = ""
     path: str = ""
     placeholder: bool = True
+    unwrap: bool = False
 
 
 def step(function: Function) -> Function:

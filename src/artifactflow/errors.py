@@ -59,6 +59,10 @@ class ArtifactflowError(Exception):
         # Exception's own recipe forgets keyword arguments, and an error that cannot be unpickled hangs a process pool.
         return (_rebuild, (type(self), self.message, self.hint, self.place))
 
+    def render(self) -> str:
+        """What the command line prints: the error, and the hint on a line of its own."""
+        return f"error: {self}" + (f"\nhint: {self.hint}" if self.hint else "")
+
     def at(self, place: Place) -> Self:
         """The same error with a place, where it has none yet."""
         if self.place is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Final
 
@@ -43,6 +43,15 @@ TYPE_SYNONYMS: Final = {
 
 TRUE_WORDS: Final = frozenset({"true", "1", "yes", "y", "on", "t"})
 FALSE_WORDS: Final = frozenset({"false", "0", "no", "n", "off", "f"})
+
+
+class Uri(str):
+    """The annotation of a step function's parameter that is a remote address or a local path.
+
+    A local path is resolved and hashed as a `Path` parameter is; an address counts as its text.
+    """
+
+    __slots__ = ()
 
 
 class Required(Enum):
@@ -85,7 +94,8 @@ class Parameter:
     `default` is REQUIRED where the caller must give a value; an `optional` parameter may be absent (None).
     `minimum` and `maximum` are inclusive and belong to numbers; `choices` is empty where every value will do.
     `flag` marks a boolean that a foreign script takes as a bare `--name` and never as `--name=true`;
-    `secret` one whose value is masked wherever it would be shown.
+    `secret` one whose value is masked wherever it would be shown. `aliases` are further spellings for the terminal
+    (`-n`); manifests do not carry them, so they do not count when parameters are compared.
     """
 
     name: str
@@ -98,6 +108,7 @@ class Parameter:
     choices: tuple[Value, ...] = ()
     secret: bool = False
     flag: bool = False
+    aliases: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def required(self) -> bool:
