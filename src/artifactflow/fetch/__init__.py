@@ -1,0 +1,1 @@
+"""Bytes from elsewhere: files over http, from disk or out of an installed package, and archives taken apart."""
