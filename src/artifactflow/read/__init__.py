@@ -1,0 +1,1 @@
+"""Text and code → values. No user code is executed here."""
