@@ -1,0 +1,227 @@
+"""Objects: bytes under their digest, written aside, made durable, then given their name.
+
+A put is two steps: a `Batch` takes in bytes and files, hashing while it writes; `place` makes them durable, renames
+them to their digests and makes the names durable. Nothing that has a name in `objects/` is ever incomplete.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import shutil
+import stat
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from artifactflow.artifact import Digest
+from artifactflow.errors import IntegrityError, NotFoundError
+from artifactflow.store.files import BLOCK, sync, sync_file_system
+
+MANY: Final = 64
+"""More files than this are made durable by one `syncfs` for all instead of an fsync each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a batch found out about a file."""
+
+    digest: Digest
+    size: int
+    executable: bool
+
+
+class Blobs:
+    """The folder of objects."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, digest: Digest) -> Path:
+        """Where the object is, if it is there."""
+        return self.folder / digest.hexadecimal[:2] / digest.hexadecimal[2:]
+
+    def size(self, digest: Digest) -> int | None:
+        """Its bytes, or None where there is no such object."""
+        try:
+            found = self.path(digest).lstat()
+        except FileNotFoundError:
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def read(self, digest: Digest) -> bytes:
+        """A small object's bytes, checked. Raises NotFoundError, and IntegrityError where a byte has changed."""
+        try:
+            content = self.path(digest).read_bytes()
+        except FileNotFoundError:
+            raise NotFoundError(f"the store holds no object {digest}") from None
+        if (found := Digest.of(content)) != digest:
+            raise damaged(self.path(digest), digest, found)
+        return content
+
+
+def damaged(path: Path, expected: Digest, found: Digest) -> IntegrityError:
+    """The error for an object whose bytes have changed."""
+    return IntegrityError(
+        f"the object {path} has changed: expected {expected}, got {found}",
+        hint="restore it from a backup of the store, or delete it and run the step that made it again",
+    )
+
+
+class Batch:
+    """Objects on their way in. `aside` is an empty private folder on the file system of the store."""
+
+    def __init__(self, blobs: Blobs, aside: Path) -> None:
+        self._blobs = blobs
+        self._aside = aside
+        self._pending: dict[Digest, Path] = {}
+        self._adopted: set[Path] = set()
+        # The folder above is always among them: who made the one below may not have reached its fsync yet.
+        self._folders = {blobs.folder}
+
+    def add_bytes(self, content: bytes) -> Digest:
+        """Take in bytes that are in memory."""
+        digest = Digest.of(content)
+        if self._is_missing(digest, len(content)):
+            aside = self._new_path()
+            aside.write_bytes(content)
+            self._pending[digest] = aside
+        return digest
+
+    def add_file(self, source: Path) -> Taken:
+        """Take in a copy of a file, read once. Raises IntegrityError where it changed while it was read."""
+        with _open_regular(source) as stream:
+            before = os.fstat(stream.fileno())
+            if before.st_size <= BLOCK:
+                # Small enough to know the digest first, and not to write what is there already.
+                content = stream.readall()
+                digest, size = self.add_bytes(content), len(content)
+            else:
+                digest, size = self._add_stream(stream)
+            return _unchanged(source, before, os.fstat(stream.fileno()), digest, size)
+
+    def _add_stream(self, stream: io.FileIO) -> tuple[Digest, int]:
+        aside = self._new_path()
+        hasher = hashlib.sha256()
+        size = 0
+        with aside.open("xb", buffering=0) as target:
+            while block := stream.read(BLOCK):
+                hasher.update(block)
+                _write_all(target.fileno(), block)
+                size += len(block)
+        digest = Digest(hasher.hexdigest())
+        if self._is_missing(digest, size):
+            self._pending[digest] = aside
+        else:
+            aside.unlink()
+        return digest, size
+
+    def adopt_file(self, path: Path) -> Taken:
+        """Take in a file itself, which the caller has put out of everybody's reach. It is renamed by `place`.
+
+        A file that has another name or another owner is copied: who has that could go on writing to it.
+        """
+        found = path.lstat()
+        if found.st_nlink > 1 or found.st_uid != os.geteuid():
+            return self.add_file(path)
+        with _open_regular(path) as stream:
+            before = os.fstat(stream.fileno())
+            digest = Digest(hashlib.file_digest(stream, "sha256").hexdigest())
+            taken = _unchanged(path, before, os.fstat(stream.fileno()), digest, before.st_size)
+        if self._is_missing(digest, taken.size):
+            self._pending[digest] = path
+            self._adopted.add(path)
+        return taken
+
+    def place(self) -> None:
+        """Make everything taken in durable and give it its name. What fails in between gives adopted files back."""
+        _sync_all(list(self._pending.values()), self._blobs.folder)
+        placed: list[tuple[Path, Path]] = []
+        try:
+            for digest, aside in self._pending.items():
+                target = self._blobs.path(digest)
+                aside.chmod(0o444)
+                os.utime(aside, ns=_placement_time())
+                _rename(aside, target)
+                placed.append((target, aside))
+                self._folders.add(target.parent)
+            _sync_all(list(self._folders), self._blobs.folder)
+        except BaseException:
+            for target, aside in placed:
+                if aside in self._adopted:
+                    with suppress(OSError):
+                        shutil.copyfile(target, aside)
+            raise
+        self._pending.clear()
+
+    def _is_missing(self, digest: Digest, size: int) -> bool:
+        """Whether the object has still to be written. One that stands gets its name made durable all the same.
+
+        Another process may have renamed it a moment ago and not have reached its own fsync of the folder.
+        """
+        if digest in self._pending:
+            return False
+        target = self._blobs.path(digest)
+        if self._blobs.size(digest) != size:
+            return True
+        # To the garbage collector it is as young as if it had just come.
+        os.utime(target, ns=_placement_time())
+        self._folders.add(target.parent)
+        return False
+
+    def _new_path(self) -> Path:
+        return self._aside / f"object-{len(self._pending)}-{os.urandom(4).hex()}"
+
+
+def _placement_time() -> tuple[int, int]:
+    """The second before this one: whoever writes to an object later, however soon, gives it another time."""
+    moment = (time.time_ns() // 1_000_000_000 - 1) * 1_000_000_000
+    return moment, moment
+
+
+def _open_regular(path: Path) -> io.FileIO:
+    """Open a file for reading, without waiting for a pipe's writer. Raises IntegrityError for all but regular files."""
+    try:
+        stream = io.FileIO(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise IntegrityError(f"{path} is a symbolic link, expected a regular file") from error
+        raise
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise IntegrityError(f"{path} is not a regular file")
+    return stream
+
+
+def _unchanged(path: Path, before: os.stat_result, after: os.stat_result, digest: Digest, size: int) -> Taken:
+    """The result of reading a file between the two. Raises IntegrityError where somebody wrote to it meanwhile."""
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
+        raise IntegrityError(
+            f"{path} changed while it was read", hint="wait until nothing writes to it any more, then put it again"
+        )
+    return Taken(digest, size, executable=bool(after.st_mode & stat.S_IXUSR))
+
+
+def _write_all(descriptor: int, block: bytes) -> None:
+    view = memoryview(block)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _rename(aside: Path, target: Path) -> None:
+    try:
+        aside.rename(target)
+    except FileNotFoundError:
+        target.parent.mkdir(exist_ok=True)
+        aside.rename(target)
+
+
+def _sync_all(paths: list[Path], folder: Path) -> None:
+    if len(paths) > MANY and sync_file_system(folder):
+        return
+    for path in paths:
+        sync(path)

@@ -1,0 +1,144 @@
+"""What the store asks of a file system: durable writes, cheap copies, removal, and errors in words."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from artifactflow.artifact import Digest
+from artifactflow.errors import OutsideError
+
+BLOCK: Final = 1024 * 1024
+"""Bytes read at once: large enough for full speed, small enough to keep memory flat."""
+
+_FICLONE: Final = 0x40049409  # linux/fs.h; Python names it from 3.14 on
+
+
+@contextmanager
+def os_errors(doing: str) -> Iterator[None]:
+    """Turn an OSError of the body into an OutsideError: `cannot DOING: No space left on device: FILE`."""
+    try:
+        yield
+    except OSError as error:
+        where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, (str, bytes)) else ""
+        raise OutsideError(f"cannot {doing}: {error.strerror or error}{where}", hint=_hint(error)) from error
+
+
+def _hint(error: OSError) -> str | None:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return "free some space, or keep the store elsewhere with --store"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "make it readable and writable for you, or keep the store elsewhere with --store"
+    return None
+
+
+def sync_descriptor(descriptor: int) -> None:
+    """Return when the file's bytes and size would survive a power cut."""
+    if sys.platform == "darwin":
+        # There fsync only hands the bytes to the drive, which may still lose them.
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
+
+
+def sync(path: Path) -> None:
+    """Make a file's bytes durable, or a folder's list of names."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        sync_descriptor(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file_system(path: Path) -> bool:
+    """Make everything on the file system of `path` durable at once; False where the platform has no `syncfs`."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if library.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(path))
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def write_durably(path: Path, content: bytes, *, aside: Path) -> bool:
+    """Let `path` appear with `content`, whole and durable, unless it stands already; whether it was this call's doing.
+
+    `aside` is a path on the same file system to write to first.
+    """
+    aside.write_bytes(content)
+    try:
+        sync(aside)
+        # A link, unlike a rename, fails where the name is taken: of two processes only one makes the file.
+        path.hardlink_to(aside)
+    except FileExistsError:
+        return False
+    finally:
+        aside.unlink()
+    sync(path.parent)
+    return True
+
+
+def hash_file(path: Path) -> Digest:
+    """The digest of a file's bytes."""
+    with path.open("rb") as stream:
+        return Digest(hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def clone_file(source: Path, target: Path) -> bool:
+    """Make `target` share the bytes of `source` until one of them is written (a reflink); False where that cannot be.
+
+    Raises FileExistsError where `target` stands.
+    """
+    if sys.platform != "linux":
+        return False
+    with source.open("rb") as reader, target.open("xb") as writer:
+        try:
+            fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
+        except OSError:
+            cloned = False
+        else:
+            cloned = True
+    if not cloned:
+        target.unlink()
+    return cloned
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file's bytes, as a reflink where the file system has them."""
+    if not clone_file(source, target):
+        shutil.copyfile(source, target)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, read-only folders inside included; what is gone already is no error."""
+    try:
+        is_folder = stat.S_ISDIR(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if not is_folder:
+        path.unlink(missing_ok=True)
+        return
+    path.chmod(0o700)
+    for folder, folders, _ in os.walk(path):
+        for name in folders:
+            inner = Path(folder, name)
+            if not inner.is_symlink():
+                inner.chmod(0o700)
+    shutil.rmtree(path)

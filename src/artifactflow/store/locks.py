@@ -1,0 +1,90 @@
+"""Locks between processes: files under `locks/`, held with flock, which a crash releases by itself."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from artifactflow.errors import OutsideError
+from artifactflow.store.files import os_errors
+
+PATIENCE: Final = 60.0
+"""Seconds to wait for a lock."""
+
+
+@contextmanager
+def hold(path: Path, *, shared: bool = False, patience: float = PATIENCE) -> Iterator[None]:
+    """Hold the lock at `path` during the body, alone or `shared` with others who share it.
+
+    Not to be taken twice by one thread. Raises OutsideError after `patience` seconds.
+    """
+    descriptor = _acquire(path, shared=shared, patience=patience)
+    try:
+        yield
+    finally:
+        _release(descriptor)
+
+
+class Turnstile:
+    """What keeps the garbage collector away from objects that are on their way into the journal.
+
+    Who puts objects passes the gate and then shares the gc lock; the collector takes the gate, then the gc lock
+    alone. Because it stands in the gate while it waits, nobody new comes in, and it is not starved.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._gate = folder / "gate"
+        self._collector = folder / "gc"
+        self._thread = threading.local()
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Keep the collector out during the body. May be nested: who is inside does not queue at the gate again."""
+        depth = getattr(self._thread, "depth", 0)
+        if depth == 0:
+            with hold(self._gate):
+                descriptor = _acquire(self._collector, shared=True, patience=PATIENCE)
+        self._thread.depth = depth + 1
+        try:
+            yield
+        finally:
+            self._thread.depth = depth
+            if depth == 0:
+                _release(descriptor)
+
+
+def _acquire(path: Path, *, shared: bool, patience: float) -> int:
+    with os_errors(f"take the lock {path.name}"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    deadline = time.monotonic() + patience
+    pause = 0.0005
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise OutsideError(
+                        f"the lock {path} has been held by another process for more than {patience:g} seconds",
+                        hint="let the other artifactflow command in this store finish, or end it",
+                    ) from None
+                time.sleep(pause)
+                pause = min(pause * 2, 0.02)
+            else:
+                return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _release(descriptor: int) -> None:
+    # Closing is not enough: a child forked meanwhile has the descriptor too, and would keep the lock.
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)

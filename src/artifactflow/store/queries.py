@@ -1,0 +1,192 @@
+"""Questions to the catalog. Each takes an open connection and answers with values."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from artifactflow.artifact import LATEST, ArtifactRef, Digest, Version
+from artifactflow.errors import NotFoundError, near_matches
+from artifactflow.runs import PipelineRun, Run, RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSummary:
+    """An artifact in one line: how many versions it has, the latest of them, and where its aliases point."""
+
+    name: str
+    type: str
+    versions: int
+    latest: Version
+    aliases: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AliasState:
+    """Where an alias points and how often it has been set; generation 0 is an alias that does not exist yet."""
+
+    number: int | None = None
+    generation: int = 0
+
+
+def versions(connection: sqlite3.Connection, name: str | None = None) -> list[Version]:
+    """All versions, or those of one name, ordered by name and number."""
+    rows = (
+        connection.execute("SELECT record FROM versions ORDER BY name, number")
+        if name is None
+        else connection.execute("SELECT record FROM versions WHERE name = ? ORDER BY number", (name,))
+    )
+    return [_version(text) for (text,) in rows]
+
+
+def version(connection: sqlite3.Connection, ref: ArtifactRef) -> Version:
+    """The version that `ref` names. Raises NotFoundError with near names, or with the versions that there are."""
+    number = ref.number
+    if number is None:
+        number = alias_state(connection, ref.name, ref.selector).number
+    row = connection.execute("SELECT record FROM versions WHERE name = ? AND number = ?", (ref.name, number)).fetchone()
+    if row is None:
+        raise _no_version(connection, ref)
+    return _version(row[0])
+
+
+def _no_version(connection: sqlite3.Connection, ref: ArtifactRef) -> NotFoundError:
+    names = [name for (name,) in connection.execute("SELECT DISTINCT name FROM versions ORDER BY name")]
+    if ref.name not in names:
+        return NotFoundError(f"there is no artifact {ref.name!r}", hint=near_matches(ref.name, names))
+    numbers = [
+        f"v{number}"
+        for (number,) in connection.execute("SELECT number FROM versions WHERE name = ? ORDER BY number", (ref.name,))
+    ]
+    shown = numbers if len(numbers) <= 5 else [*numbers[:2], "…", *numbers[-2:]]
+    return NotFoundError(
+        f"{ref.name} has no version {ref.selector!r}",
+        hint=f"it has {', '.join([*shown, *aliases(connection, ref.name)])}",
+    )
+
+
+def version_with(connection: sqlite3.Connection, name: str, digest: Digest) -> Version | None:
+    """The version of `name` that holds this content; the newest, should there be several."""
+    row = connection.execute(
+        "SELECT record FROM versions WHERE name = ? AND digest = ? ORDER BY number DESC", (name, str(digest))
+    ).fetchone()
+    return _version(row[0]) if row else None
+
+
+def highest_number(connection: sqlite3.Connection, name: str) -> int:
+    """The highest number that a version of `name` ever had, 0 where there was none."""
+    row = connection.execute("SELECT highest FROM artifacts WHERE name = ?", (name,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def aliases(connection: sqlite3.Connection, name: str) -> dict[str, int]:
+    """The aliases of an artifact, sorted, and the numbers that they point to."""
+    return dict(connection.execute("SELECT alias, number FROM aliases WHERE name = ? ORDER BY alias", (name,)))
+
+
+def alias_state(connection: sqlite3.Connection, name: str, alias: str) -> AliasState:
+    """Where an alias points, with its generation for compare-and-swap."""
+    row = connection.execute(
+        "SELECT number, generation FROM aliases WHERE name = ? AND alias = ?", (name, alias)
+    ).fetchone()
+    return AliasState(*row) if row else AliasState()
+
+
+def artifacts(connection: sqlite3.Connection) -> list[ArtifactSummary]:
+    """Every artifact, by name."""
+    counts = connection.execute("SELECT name, count(*) FROM versions GROUP BY name ORDER BY name").fetchall()
+    found = []
+    for name, count in counts:
+        latest = version(connection, ArtifactRef(name, LATEST))
+        found.append(ArtifactSummary(name, latest.type, count, latest, aliases(connection, name)))
+    return found
+
+
+def run(connection: sqlite3.Connection, run_id: str) -> Run:
+    """The run of that id or of the only id that begins so. Raises NotFoundError."""
+    return Run.from_json(_by_id(connection, _RUN_BY_ID, "run", run_id))
+
+
+def runs(connection: sqlite3.Connection, limit: int | None = None) -> list[Run]:
+    """The runs, newest first, `limit` of them at the most."""
+    rows = connection.execute("SELECT record FROM runs ORDER BY started DESC, sequence DESC LIMIT ?", (_limit(limit),))
+    return [Run.from_json(_record(text)) for (text,) in rows]
+
+
+def runs_using(connection: sqlite3.Connection, ref: str) -> list[Run]:
+    """The runs that took `ref`, written `name:v3`, as an input; newest first."""
+    rows = connection.execute(
+        "SELECT record FROM run_inputs JOIN runs ON id = run_id WHERE ref = ? ORDER BY started DESC, sequence DESC",
+        (ref,),
+    )
+    return [Run.from_json(_record(text)) for (text,) in rows]
+
+
+def cached_run(connection: sqlite3.Connection, cache_key: str) -> Run | None:
+    """The last run with this cache key that finished. An empty key stands for no caching and finds nothing."""
+    row = connection.execute(
+        "SELECT record FROM runs WHERE cache_key = ? AND cache_key != '' AND status = ? ORDER BY sequence DESC LIMIT 1",
+        (cache_key, RunStatus.FINISHED.value),
+    ).fetchone()
+    return Run.from_json(_record(row[0])) if row else None
+
+
+def last_run(connection: sqlite3.Connection, pipeline: str, step: str) -> Run | None:
+    """The last run of a pipeline's step that finished."""
+    row = connection.execute(
+        "SELECT record FROM runs WHERE pipeline = ? AND step = ? AND status = ? ORDER BY sequence DESC LIMIT 1",
+        (pipeline, step, RunStatus.FINISHED.value),
+    ).fetchone()
+    return Run.from_json(_record(row[0])) if row else None
+
+
+def pipeline_run(connection: sqlite3.Connection, run_id: str) -> PipelineRun:
+    """The pipeline run of that id or of the only id that begins so. Raises NotFoundError."""
+    return PipelineRun.from_json(_by_id(connection, _PIPELINE_RUN_BY_ID, "pipeline run", run_id))
+
+
+def pipeline_runs(connection: sqlite3.Connection, limit: int | None = None) -> list[PipelineRun]:
+    """The pipeline runs, newest first, `limit` of them at the most."""
+    rows = connection.execute(
+        "SELECT record FROM pipeline_runs ORDER BY started DESC, sequence DESC LIMIT ?", (_limit(limit),)
+    )
+    return [PipelineRun.from_json(_record(text)) for (text,) in rows]
+
+
+_RUN_BY_ID = (
+    "SELECT id, record FROM runs WHERE id >= ?1 AND substr(id, 1, length(?1)) = ?1 AND ?1 != '' ORDER BY id LIMIT 4"
+)
+_PIPELINE_RUN_BY_ID = _RUN_BY_ID.replace("FROM runs", "FROM pipeline_runs")
+
+
+def _by_id(connection: sqlite3.Connection, query: str, what: str, run_id: str) -> Mapping[str, Any]:
+    candidates = connection.execute(query, (run_id,)).fetchall()
+    # The whole id of one run may begin that of another, and sorts before it.
+    if candidates and candidates[0][0] == run_id:
+        return _record(candidates[0][1])
+    if len(candidates) == 1:
+        return _record(candidates[0][1])
+    if candidates:
+        ids = ", ".join(candidate for candidate, _ in candidates[:3]) + (", …" if len(candidates) > 3 else "")
+        raise NotFoundError(f"more than one {what} begins with {run_id!r}: {ids}", hint="give more of the id")
+    raise NotFoundError(f"there is no {what} {run_id!r}")
+
+
+def _limit(limit: int | None) -> int:
+    return -1 if limit is None else limit
+
+
+def _version(text: str) -> Version:
+    return Version.from_json(_record(text))
+
+
+def _record(text: str) -> Mapping[str, Any]:
+    try:
+        record: Mapping[str, Any] = json.loads(text)
+    except ValueError as error:
+        # SQLite has no checksums. The catalog treats this like any page that it finds damaged: it rebuilds.
+        raise sqlite3.DatabaseError(f"a record cannot be read: {error}") from error
+    return record

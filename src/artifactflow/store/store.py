@@ -1,0 +1,219 @@
+"""The store: everything that the rest of artifactflow may do with artifacts, versions, aliases and runs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from artifactflow.artifact import ArtifactRef, Digest, Tree, Version, check_name
+from artifactflow.errors import IntegrityError, NotFoundError, UsageError
+from artifactflow.runs import PipelineRun, Run
+from artifactflow.store import handout, queries, trees
+from artifactflow.store.blobs import Batch, Blobs
+from artifactflow.store.catalog import Catalog
+from artifactflow.store.files import os_errors, remove
+from artifactflow.store.handout import HandedOut
+from artifactflow.store.journal import SEGMENT_BYTES, Journal
+from artifactflow.store.layout import Layout, open_layout
+from artifactflow.store.locks import Turnstile
+from artifactflow.store.queries import AliasState, ArtifactSummary
+from artifactflow.store.transaction import Transaction
+
+
+class Store:
+    """A folder of content-addressed objects, a journal of what happened, and an index over it.
+
+    Threads may share one, processes open one each. What a method says it has stored survives a crash and a power cut.
+    """
+
+    def __init__(self, layout: Layout, store_id: str, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.root = layout.root
+        self.id = store_id
+        self._layout = layout
+        self._blobs = Blobs(layout.objects)
+        self._turnstile = Turnstile(layout.locks)
+        journal = Journal(layout.journal, store_id, segment_bytes=segment_bytes)
+        self._catalog = Catalog(layout.catalog, journal, layout.locks / "journal", store_id)
+
+    @classmethod
+    def open(cls, root: Path, *, create: bool = True, segment_bytes: int = SEGMENT_BYTES) -> Self:
+        """Open the store in the folder `root`, and make it where there is none unless `create` is false.
+
+        `segment_bytes` is how long a segment of the journal may grow before the next is begun.
+        Raises NotFoundError where there is none, IntegrityError for a folder that is no store, that belongs to another
+        user or has a newer format, OutsideError where it cannot be read and written.
+        """
+        layout = Layout(Path(root).absolute())
+        return cls(layout, open_layout(layout, create=create), segment_bytes=segment_bytes)
+
+    def close(self) -> None:
+        """Let go of the catalog. The store can be used again afterwards."""
+        self._catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Bytes
+
+    def put_tree(self, source: Path, *, move: bool = False) -> Tree:
+        """Store a file or a folder and return its tree; everything is durable then.
+
+        With `move` the bytes are renamed into the store and `source` is gone; it is given back where that fails.
+        Raises NotFoundError where there is no `source`, IntegrityError where it holds anything but regular files
+        and folders or changes while it is read, OutsideError where the disk is full or a permission is missing.
+        """
+        source = Path(source).absolute()
+        if self.root.resolve().is_relative_to(source.resolve()):
+            raise UsageError(f"{source} holds the store itself", hint="name a folder that does not hold it")
+        with (
+            os_errors(f"store {source}"),
+            self._intake() as (batch, aside),
+            trees.out_of_reach(source, aside, move=move) as (reachable, adopt),
+        ):
+            tree = trees.read_tree(reachable, source.name, batch, adopt=adopt)
+            batch.place()
+        return tree
+
+    def put_bytes(self, content: bytes) -> Digest:
+        """Store bytes as one object, durable on return."""
+        with os_errors("store an object"), self._intake() as (batch, _):
+            digest = batch.add_bytes(content)
+            batch.place()
+        return digest
+
+    @contextmanager
+    def _intake(self) -> Iterator[tuple[Batch, Path]]:
+        with self._turnstile.passed(), self.temporary_folder("put-") as aside:
+            yield Batch(self._blobs, aside), aside
+
+    def tree(self, digest: Digest) -> Tree:
+        """The tree stored under its digest. Raises NotFoundError, and IntegrityError where it is damaged."""
+        with os_errors(f"read the object {digest}"):
+            return trees.check_tree(Tree.from_bytes(self._blobs.read(digest)))
+
+    def object_path(self, digest: Digest) -> Path:
+        """Where an object's bytes are. They are the store's: read them only."""
+        return self._blobs.path(digest)
+
+    def intact(self, digest: Digest) -> bool:
+        """Whether a version's tree and every object in it are there with their sizes. Bytes are not hashed again."""
+        try:
+            tree = self.tree(digest)
+        except (NotFoundError, IntegrityError):
+            return False
+        return all(self._blobs.size(entry.digest) == entry.size for entry in tree.entries)
+
+    def materialise(self, tree: Tree, target: Path) -> Path:
+        """Write a version's files out as the caller's own: a folder becomes `target`, a file comes to stand in it.
+
+        All or nothing, and checked against the digests. Returns the path of the file or folder.
+        Raises UsageError where something stands there, IntegrityError where the store's bytes have changed.
+        """
+        with os_errors(f"write to {target}"):
+            return trees.materialise(self._blobs, tree, Path(target))
+
+    def hand_out(self, tree: Tree, folder: Path, name: str | None = None) -> HandedOut:
+        """Put a version's files into `folder` for a step to read, see `handout.hand_out`."""
+        with os_errors(f"hand out files to {folder}"):
+            return handout.hand_out(self._blobs, tree, Path(folder), name)
+
+    # Changes
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Changes that happen together, durably, when the body ends; none of them where it raises.
+
+        Everybody else who writes to this store waits meanwhile, so put the bytes before. Cannot be nested.
+        """
+        with self._turnstile.passed(), self._catalog.write() as draft:
+            yield Transaction(draft, self._blobs)
+
+    def set_alias(self, name: str, number: int, alias: str, *, expected_generation: int | None = None) -> int:
+        """Let an alias point to a version, and return its new generation.
+
+        With `expected_generation`, only where the alias has not been set since it had that one (0: never set).
+        Raises OutsideError where it has, NotFoundError where there is no such version.
+        """
+        with self.transaction() as transaction:
+            return transaction.compare_and_point(name, number, alias, expected_generation)
+
+    # Questions
+
+    def version(self, ref: ArtifactRef | str) -> Version:
+        """The version that `ref` names. Raises NotFoundError with what there is instead."""
+        parsed = ArtifactRef.parse(ref) if isinstance(ref, str) else ref
+        return self._catalog.read(lambda connection: queries.version(connection, parsed))
+
+    def versions(self, name: str | None = None) -> list[Version]:
+        """All versions, or those of one artifact, ordered by name and number."""
+        return self._catalog.read(lambda connection: queries.versions(connection, name))
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """The aliases of an artifact and the numbers that they point to."""
+        return self._catalog.read(lambda connection: queries.aliases(connection, name))
+
+    def alias_state(self, name: str, alias: str) -> AliasState:
+        """Where an alias points, with the generation that `set_alias` can be told to expect."""
+        return self._catalog.read(lambda connection: queries.alias_state(connection, name, alias))
+
+    def list_artifacts(self) -> list[ArtifactSummary]:
+        """Every artifact, by name."""
+        return self._catalog.read(queries.artifacts)
+
+    def run(self, run_id: str) -> Run:
+        """The run of that id, or the only one whose id begins so. Raises NotFoundError."""
+        return self._catalog.read(lambda connection: queries.run(connection, run_id))
+
+    def runs(self, limit: int | None = None) -> list[Run]:
+        """The runs, newest first."""
+        return self._catalog.read(lambda connection: queries.runs(connection, limit))
+
+    def runs_using(self, ref: str) -> list[Run]:
+        """The runs that took the version `ref`, written `name:v3`, as an input; newest first."""
+        return self._catalog.read(lambda connection: queries.runs_using(connection, ref))
+
+    def cached_run(self, cache_key: str) -> Run | None:
+        """The last run with this cache key that finished; None for the empty key of what must not be reused."""
+        return self._catalog.read(lambda connection: queries.cached_run(connection, cache_key))
+
+    def last_run(self, pipeline: str, step: str) -> Run | None:
+        """The last run of a pipeline's step that finished."""
+        return self._catalog.read(lambda connection: queries.last_run(connection, pipeline, step))
+
+    def pipeline_run(self, run_id: str) -> PipelineRun:
+        """The pipeline run of that id, or the only one whose id begins so. Raises NotFoundError."""
+        return self._catalog.read(lambda connection: queries.pipeline_run(connection, run_id))
+
+    def pipeline_runs(self, limit: int | None = None) -> list[PipelineRun]:
+        """The pipeline runs, newest first."""
+        return self._catalog.read(lambda connection: queries.pipeline_runs(connection, limit))
+
+    # Folders
+
+    def run_folder(self, run_id: str, *, create: bool = False) -> Path:
+        """The folder of a run's log and private outputs, made where `create` asks for it."""
+        folder = self._layout.runs / check_name(run_id, "run id")
+        if create:
+            with os_errors("make the run's folder"):
+                folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @contextmanager
+    def temporary_folder(self, prefix: str) -> Iterator[Path]:
+        """A fresh private folder on the store's file system, removed when the body ends."""
+        with os_errors("make a temporary folder"):
+            self._layout.temporary.mkdir(mode=0o700, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=self._layout.temporary))
+        try:
+            yield folder
+        finally:
+            remove(folder)

@@ -1,0 +1,132 @@
+"""What can be done to a store in one transaction: register versions, move aliases, record runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from artifactflow.artifact import LATEST, ArtifactRef, Tree, Version, check_alias, check_name
+from artifactflow.errors import NotFoundError, OutsideError, UsageError
+from artifactflow.runs import PipelineRun, Run, now
+from artifactflow.store import queries
+from artifactflow.store.blobs import Blobs
+from artifactflow.store.catalog import Draft
+from artifactflow.store.trees import check_tree, lost
+
+NO_METADATA: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version, and whether it was `created` or had been there with the same content."""
+
+    version: Version
+    created: bool
+
+
+class Transaction:
+    """Changes that become one record of the journal: all of them happen or none. Got from `Store.transaction`."""
+
+    def __init__(self, draft: Draft, blobs: Blobs) -> None:
+        self._draft = draft
+        self._blobs = blobs
+
+    def register(
+        self,
+        name: str,
+        type: str,  # noqa: A002 - the word for it everywhere: in manifests, in records, in Version
+        description: str,
+        tree: Tree,
+        *,
+        metadata: Mapping[str, Any] = NO_METADATA,
+        run_id: str | None = None,
+        aliases: Sequence[str] = (),
+    ) -> Registered:
+        """Make `tree`, which has been put, a version of the artifact `name`, and move `latest` and `aliases` to it.
+
+        Content that `name` has had before is that version again, with the type, description and metadata of then.
+        Raises UsageError for a bad name and for metadata that is no JSON, IntegrityError where an object is missing.
+        """
+        check_name(name)
+        check_name(type, "artifact type")
+        for alias in aliases:
+            check_alias(alias)
+        kept_metadata = _as_json(metadata, "metadata")
+        self._check_objects(tree)
+        digest = tree.digest
+        version = queries.version_with(self._draft.connection, name, digest)
+        created = version is None
+        if version is None:
+            version = Version(
+                name=name,
+                number=queries.highest_number(self._draft.connection, name) + 1,
+                type=type,
+                digest=digest,
+                size=tree.size,
+                files=len(tree.entries),
+                description=description,
+                metadata=kept_metadata,
+                created=now(),
+                run_id=run_id,
+            )
+            self._draft.add({"version": version.to_json()})
+        for alias in (LATEST, *aliases):
+            self.point(name, version.number, alias)
+        return Registered(version, created)
+
+    def point(self, name: str, number: int, alias: str = LATEST) -> None:
+        """Let an alias point to a version, as a reused step does with `latest`. Raises NotFoundError."""
+        check_alias(alias)
+        queries.version(self._draft.connection, ArtifactRef(name, f"v{number}"))
+        state = queries.alias_state(self._draft.connection, name, alias)
+        if state.number != number:
+            self._set_alias(name, number, alias, state.generation + 1)
+
+    def compare_and_point(self, name: str, number: int, alias: str, expected_generation: int | None) -> int:
+        """Set an alias where its generation is still the expected one, and return the new one. Raises OutsideError."""
+        check_alias(alias)
+        queries.version(self._draft.connection, ArtifactRef(name, f"v{number}"))
+        state = queries.alias_state(self._draft.connection, name, alias)
+        if expected_generation is not None and state.generation != expected_generation:
+            where = f"v{state.number}" if state.number is not None else "nothing"
+            raise OutsideError(
+                f"{name}:{alias} was moved by somebody else: expected generation {expected_generation}, "
+                f"got {state.generation}, which points to {where}",
+                hint="look where it points now, then decide again",
+            )
+        return self._set_alias(name, number, alias, state.generation + 1)
+
+    def record_run(self, run: Run) -> None:
+        """Record a run; a later record with the same id replaces it. Raises UsageError for facts that are no JSON."""
+        self._draft.add({"run": _as_json(run.to_json(), "the record of a run")})
+
+    def record_pipeline_run(self, run: PipelineRun) -> None:
+        """Record a pipeline run; a later record with the same id replaces it."""
+        self._draft.add({"pipeline_run": _as_json(run.to_json(), "the record of a pipeline run")})
+
+    def _set_alias(self, name: str, number: int, alias: str, generation: int) -> int:
+        self._draft.add({"alias": {"name": name, "alias": alias, "version": number, "generation": generation}})
+        return generation
+
+    def _check_objects(self, tree: Tree) -> None:
+        """Nobody is told of a version whose bytes are not there, whatever happened since they were put."""
+        check_tree(tree)
+        if self._blobs.size(tree.digest) is None:
+            raise NotFoundError(f"the store does not hold {tree.digest}", hint="put the files before registering them")
+        for entry in tree.entries:
+            if self._blobs.size(entry.digest) != entry.size:
+                raise lost(entry)
+
+
+def _as_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """`value` as it will be read back. Raises UsageError where JSON cannot hold it."""
+    try:
+        kept: dict[str, Any] = json.loads(json.dumps(dict(value)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(
+            f"{what} has to be JSON: {error}", hint="use texts, numbers, true, false, null, lists and mappings"
+        ) from error
+    return kept
