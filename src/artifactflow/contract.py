@@ -163,7 +163,8 @@ class Component:
             (found,) = self.entry_points.values()
         if found is None:
             raise NotFoundError(
-                f"component {self.name} has no entry point {entry_point!r}, it has {', '.join(self.entry_points)}",
+                f"component {self.name} has no entry point {entry_point!r}, it has "
+                f"{', '.join(self.entry_points) or 'none'}",
                 hint=near_matches(entry_point, self.entry_points),
                 place=Place(str(self.manifest)) if self.manifest else None,
             )

@@ -45,6 +45,10 @@ TRUE_WORDS: Final = frozenset({"true", "1", "yes", "y", "on", "t"})
 FALSE_WORDS: Final = frozenset({"false", "0", "no", "n", "off", "f"})
 
 
+LONGEST_NUMBER: Final = 1000
+"""Characters of a number: beyond some thousands Python refuses to read one."""
+
+
 class Uri(str):
     """The annotation of a step function's parameter that is a remote address or a local path.
 
@@ -135,11 +139,11 @@ class Parameter:
         stripped = text.strip()
         match self.type:
             case ParameterType.INT:
-                if re.fullmatch(r"[+-]?[0-9]+(_[0-9]+)*", stripped):
+                if len(stripped) <= LONGEST_NUMBER and re.fullmatch(r"[+-]?[0-9]+(_[0-9]+)*", stripped):
                     return int(stripped)
                 # 100.0 and 1e3 are whole numbers too: MLflow and YAML print them so.
                 number = _float_or_none(stripped)
-                if number is not None and number.is_integer():
+                if number is not None and math.isfinite(number) and number.is_integer():
                     return int(number)
             case ParameterType.FLOAT:
                 number = _float_or_none(stripped)

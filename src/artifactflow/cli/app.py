@@ -1,0 +1,118 @@
+"""The command `artifactflow`: its commands, loaded when they are called, and the one place that prints errors."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from artifactflow import __version__
+from artifactflow.cli.options import new_app
+from artifactflow.errors import ArtifactflowError, near_matches
+
+COMMANDS = {
+    "download": "Download a file, extract it, and register it as an artifact.",
+    "train": "Train a scikit-learn model and register it with its metrics.",
+    "run-pipeline": "Run a pipeline, or a component, reusing what has not changed.",
+    "artifacts": "List, show, fetch, put and name the artifacts in the store.",
+    "runs": "List and show what was run, with its logs.",
+    "scaffold": "Write a new component that runs at once.",
+}
+"""Each command with its line in the help; it lives in the module of its name, which has an `app`.
+
+The help is stated here so that showing it loads no command. A test holds it against the commands' own words.
+"""
+
+
+class LazyGroup(TyperGroup):
+    """The commands of `COMMANDS`, each imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, from its module; `_` stands for `-`."""
+        name = cmd_name.replace("_", "-")
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"artifactflow.cli.{name.replace('-', '_')}")
+        command = typer.main.get_command(module.app)
+        command.name = name
+        return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As Typer does it, with near matches for a command that does not exist."""
+        if args and not args[0].startswith("-") and args[0].replace("_", "-") not in COMMANDS:
+            near = near_matches(args[0], COMMANDS) or "artifactflow --help lists the commands"
+            raise typer.BadParameter(f"there is no command {args[0]!r}\nhint: {near}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The table, without loading any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+app = new_app(cls=LazyGroup, no_args_is_help=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"artifactflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Reproducible ML pipelines made of components with contracts."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and end the process with an exit code of `errors.py`."""
+    if os.name == "nt":
+        _fail("error: artifactflow does not run on Windows\nhint: use it under WSL 2", 7)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = app(arguments, standalone_mode=False)
+    except ArtifactflowError as error:
+        _fail(error.render(), error.exit_code)
+    except typer.TyperException as error:
+        _fail(_usage_text(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("error: stopped by the user", 130)
+    except BrokenPipeError:
+        # The reader has gone (`| head`): not an error. Nothing more may be written, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _usage_text(error: typer.TyperException) -> str:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return error.format_message()
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    hint = "" if context is None or "hint:" in message else f"\nhint: {context.command_path} --help shows the options"
+    message = message.removeprefix("Invalid value: ")
+    return f"error: {message[:1].lower()}{message[1:]}{hint}"
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    sys.stdout.flush()
+    typer.echo(text, err=True)
+    raise SystemExit(code)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,10 @@
+"""Calling a step function: from a command line, or with values that are known already.
+
+`run(function)` is the last line of a component's script. It makes the command line that the contract describes, reads
+the inputs by the formats of their annotations, calls the function, and writes what it returns.
+"""
+
+from artifactflow.invoke.command_line import add_command
+from artifactflow.invoke.step_function import call_step_function, run
+
+__all__ = ["add_command", "call_step_function", "run"]

@@ -1,0 +1,184 @@
+"""From a contract to a Typer command, and from what was typed to values.
+
+Every option is taken as text and understood by `Parameter.parse`, so that the command line, `-P`, config files and
+manifests refuse the same values in the same words. MLflow passes options as `--max_iter=300`, booleans as `=true`, and
+absent values as empty texts; people write `--max-iter 300` and `--flag`. Both are understood.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from artifactflow.contract import Contract, Input, Output
+from artifactflow.errors import UsageError
+from artifactflow.parameters import FALSE_WORDS, TRUE_WORDS, Parameter, ParameterType, Required, Value, format_value
+
+Callback = Callable[[dict[str, Value], dict[str, Any]], object]
+"""Takes the values by option name (inputs and outputs as texts), and those of the added options."""
+
+
+def add_command(
+    app: typer.Typer,
+    contract: Contract,
+    name: str,
+    callback: Callback,
+    *,
+    outputs: bool,
+    input_metavar: str = "PATH",
+    added: Sequence[inspect.Parameter] = (),
+) -> None:
+    """Add the command that `contract` describes to `app`.
+
+    `outputs` says whether the places of the outputs are options too (they are for a component's script, and not where
+    the store keeps them). `added` are further options, as keyword parameters with Typer annotations; their
+    names must not be names of the contract.
+    """
+    options = [_input_option(item, input_metavar) for item in contract.inputs]
+    options += [_parameter_option(parameter) for parameter in contract.parameters]
+    if outputs:
+        options += [_output_option(output) for output in contract.outputs if output.placeholder]
+    clash = {option.name for option in options} & {option.name for option in added}
+    if clash:
+        raise UsageError(f"{name}: the option {min(clash)!r} is taken, a step function cannot use it")
+
+    def command(**typed: Any) -> None:
+        callback(_values(contract, typed), {option.name: typed[option.name] for option in added})
+
+    # Typer reads commands from signatures; this one is written from the contract.
+    command.__signature__ = inspect.Signature([*options, *added])  # type: ignore[attr-defined]
+    command.__annotations__ = {option.name: option.annotation for option in (*options, *added)}
+    command.__doc__ = contract.description or f"Run the step {name}."
+    app.command(name, cls=_command_class(contract))(command)
+
+
+def _values(contract: Contract, typed: Mapping[str, Any]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for item in contract.inputs:
+        values[item.name] = typed[item.name] or None
+        if values[item.name] is None and not item.optional:
+            raise UsageError(f"the input {item.name} is missing", hint=f"give it: --{_dashed(item.name)}=…")
+    for parameter in contract.parameters:
+        values[parameter.name] = _parameter_value(parameter, typed[parameter.name])
+    for output in contract.outputs:
+        if output.key in typed:
+            values[output.key] = typed[output.key] or output.path
+    return values
+
+
+def _parameter_value(parameter: Parameter, typed: str | bool | None) -> Value:
+    if typed is None:
+        if isinstance(parameter.default, Required):
+            raise UsageError(
+                f"the parameter {parameter.name} is missing, it takes {parameter.expects()}",
+                hint=f"give it: --{_dashed(parameter.name)}=…",
+            )
+        return parameter.check(parameter.default) if parameter.default is not None else None
+    if isinstance(typed, bool):
+        return typed
+    return parameter.parse(typed)
+
+
+def _input_option(item: Input, metavar: str) -> inspect.Parameter:
+    words = [item.description, f"(type {item.type})" if item.type else "", "" if item.optional else "[required]"]
+    return _text_option(item.name, (), words, metavar)
+
+
+def _output_option(output: Output) -> inspect.Parameter:
+    words = ["Where to write:", output.description or output.name, f"[default: {output.path}]"]
+    return _text_option(output.key, (), words, "PATH")
+
+
+def _parameter_option(parameter: Parameter) -> inspect.Parameter:
+    if parameter.type is ParameterType.BOOL:
+        default = parameter.default
+        shown = "[required]" if isinstance(default, Required) else f"[default: {format_value(default) or 'unset'}]"
+        dashed = _dashed(parameter.name)
+        words = f"{parameter.description} {shown}".strip()
+        option = typer.Option(f"--{dashed}/--no-{dashed}", help=words, show_default=False)
+        return _keyword(parameter.name, Annotated[bool | None, option])
+    return _text_option(parameter.name, parameter.aliases, _parameter_words(parameter), _metavar(parameter))
+
+
+def _parameter_words(parameter: Parameter) -> list[str]:
+    notes = []
+    if isinstance(parameter.default, Required):
+        notes.append("required")
+    elif parameter.default not in (None, ""):
+        notes.append(f"default: {parameter.shown(format_value(parameter.default))}")
+    if parameter.choices or parameter.minimum is not None or parameter.maximum is not None:
+        notes.append(parameter.expects())
+    return [parameter.description, f"[{'; '.join(notes)}]" if notes else ""]
+
+
+def _text_option(name: str, aliases: Sequence[str], words: Sequence[str], metavar: str) -> inspect.Parameter:
+    help_text = " ".join(word for word in words if word)
+    option = typer.Option(f"--{_dashed(name)}", *aliases, help=help_text, show_default=False, metavar=metavar)
+    return _keyword(name, Annotated[str | None, option])
+
+
+def _keyword(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _metavar(parameter: Parameter) -> str:
+    return {ParameterType.INT: "INTEGER", ParameterType.FLOAT: "NUMBER", ParameterType.PATH: "PATH"}.get(
+        parameter.type, "TEXT"
+    )
+
+
+def _command_class(contract: Contract) -> type[TyperCommand]:
+    class ContractCommand(TyperCommand):
+        """A command that also understands options as MLflow writes them."""
+
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            return super().parse_args(ctx, plain_options(args, contract))
+
+    return ContractCommand
+
+
+def plain_options(arguments: Sequence[str], contract: Contract) -> list[str]:
+    """Arguments as Typer understands them: `--max_iter=3` → `--max-iter=3`, `--flag=false` → `--no-flag`.
+
+    Options with an empty value are left out where the contract lets them be absent. A boolean's value may also follow
+    as an argument of its own, as MLflow appends those that the manifest does not name.
+    """
+    names = {_dashed(name): name for name in contract.option_names()}
+    booleans = {parameter.name for parameter in contract.parameters if parameter.type is ParameterType.BOOL}
+    absent = {parameter.name for parameter in contract.parameters if parameter.optional} | {
+        item.name for item in contract.inputs if item.optional
+    }
+    plain: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        argument = waiting.pop(0)
+        if argument == "--":
+            return [*plain, argument, *waiting]
+        option, equals, value = argument.partition("=")
+        dashed = _dashed(option.removeprefix("--"))
+        name = names.get(dashed)
+        if not option.startswith("--") or name is None:
+            plain.append(argument)
+            continue
+        if name in booleans:
+            if not equals and waiting and waiting[0].lower() in TRUE_WORDS | FALSE_WORDS:
+                equals, value = "=", waiting.pop(0)
+            if equals and not value and name in absent:
+                continue
+            if equals:
+                truth = Parameter(name, ParameterType.BOOL).parse(value)
+                plain.append(f"--{dashed}" if truth else f"--no-{dashed}")
+                continue
+        if name in absent and ((equals and not value) or (not equals and waiting[:1] == [""])):
+            waiting = waiting if equals else waiting[1:]
+            continue
+        plain.append(f"--{dashed}{equals}{value}")
+    return plain
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")

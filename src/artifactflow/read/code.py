@@ -1,0 +1,105 @@
+"""What of a component's files counts as its code, and the digest of each."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from artifactflow.artifact import Digest
+from artifactflow.contract import Component, Contract
+
+CODE_ENDINGS = frozenset(
+    f".{ending}"
+    for ending in (
+        *("py", "pyi", "ipynb", "sh", "bash", "r", "sql", "j2", "jinja"),
+        *("yaml", "yml", "json", "toml", "cfg", "ini", "conf", "properties", "env"),
+    )
+)
+"""Endings of code and configuration. Data counts only where the contract includes it."""
+
+MANIFEST_NAME = "mlproject"
+WRITTEN_BY_TOOLS = frozenset({"__pycache__", "mlruns", "wandb", "node_modules"})
+"""Folders that running a component fills, whether git is told to ignore them or not."""
+MAXIMUM_CONFIG_BYTES = 1 << 20
+
+
+def code_digests(component: Component, contract: Contract) -> dict[str, str]:
+    """Each file that counts as code, relative to the component, with its digest.
+
+    Counted are code and config files of the folder that git would not ignore, and what the contract's `include` names;
+    not the manifest and the environment file, whose meaning is in the contract and the environment already. Python
+    counts by its syntax tree without docstrings: comments and formatting change nothing.
+    """
+    left_out = {component.manifest, component.environment.file if component.environment else None}
+    files = [file for file in _code_files(component.folder) if file not in left_out]
+    included = [file for pattern in contract.include for file in sorted(component.folder.glob(pattern))]
+    return {
+        file.relative_to(component.folder).as_posix(): file_digest(file)
+        for file in dict.fromkeys([*sorted(_not_ignored(component.folder, files)), *included])
+        if file.is_file()
+    }
+
+
+def file_digest(file: Path) -> str:
+    """The digest of a file as code: of the syntax tree where it is Python that can be parsed, else of the bytes."""
+    content = file.read_bytes()
+    if file.suffix == ".py":
+        try:
+            return Digest.of(syntax_text(content).encode()).short
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            pass  # broken code is still code: its bytes tell it apart
+    return Digest.of(content).short
+
+
+def syntax_text(source: bytes | str) -> str:
+    """A text that is equal for sources that differ in comments, docstrings and formatting only.
+
+    >>> syntax_text("def f():\\n    'doc'\\n    return 1  # why") == syntax_text("def f(): return 1")
+    True
+    """
+    module = ast.parse(source)
+    for node in ast.walk(module):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.dump(module)
+
+
+def _code_files(folder: Path) -> Iterator[Path]:
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or entry.name in WRITTEN_BY_TOOLS or entry.is_symlink():
+            continue
+        if entry.is_dir():
+            yield from _code_files(entry)
+        elif (
+            entry.suffix.lower() in CODE_ENDINGS
+            and entry.name.lower() != MANIFEST_NAME
+            and (entry.suffix == ".py" or entry.stat().st_size <= MAXIMUM_CONFIG_BYTES)
+        ):
+            yield entry
+
+
+def _not_ignored(folder: Path, files: Sequence[Path]) -> list[Path]:
+    """The files that git would not ignore; all of them outside a repository or without git."""
+    if not files:
+        return []
+    names = [file.relative_to(folder).as_posix() for file in files]
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), "check-ignore", "--stdin", "-z"],
+            input="\0".join(names).encode(),
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return list(files)
+    ignored = set(answer.stdout.decode(errors="surrogateescape").split("\0"))
+    return [file for file, name in zip(files, names, strict=True) if name not in ignored]

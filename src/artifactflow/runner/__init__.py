@@ -1,0 +1,6 @@
+"""Plan → execute → store: what `run-pipeline` does, and every other command that runs a step."""
+
+from artifactflow.runner.events import Observer, Silent
+from artifactflow.runner.run import Options, bind_pipeline, plan_pipeline, run_pipeline, totals
+
+__all__ = ["Observer", "Options", "Silent", "bind_pipeline", "plan_pipeline", "run_pipeline", "totals"]

@@ -1,0 +1,326 @@
+"""From a pipeline and what the caller gave to steps whose every value is known.
+
+Everything that can be wrong in a pipeline without running it is found here: names, types, references, required values,
+two steps that claim one artifact. What passes is a `BoundStep` for each step, in the order of execution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from artifactflow.artifact import URI_PREFIX, ArtifactRef, check_name
+from artifactflow.contract import Component, Contract, Input, fill_template
+from artifactflow.errors import ArtifactflowError, ContractError, Place, UsageError, near_matches
+from artifactflow.parameters import Parameter, ParameterType, Source, SourceKind, Value, format_value
+from artifactflow.pipeline import (
+    Binding,
+    Given,
+    Interpolation,
+    Literal,
+    OutputOf,
+    ParameterName,
+    Pipeline,
+    Step,
+    Stored,
+    resolve,
+    resolve_parameters,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPath:
+    """An input that is a file or folder outside the store."""
+
+    path: Path
+
+
+InputSource = OutputOf | Stored | LocalPath
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSlot:
+    """What a step is about to produce: the output's key, and what its version will be called."""
+
+    key: str
+    name: str
+    type: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoundStep:
+    """A step with its component, its parameters' values and sources, and where its inputs come from."""
+
+    step: Step
+    component: Component
+    contract: Contract
+    parameters: Mapping[str, Value]
+    sources: Mapping[str, Source]
+    inputs: Mapping[str, InputSource] = field(default_factory=dict)
+    outputs: tuple[OutputSlot, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The step's name."""
+        return self.step.name
+
+
+LoadComponent = Callable[[str, Path], Component]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundPipeline:
+    """The pipeline's parameters, and its steps in the order of execution."""
+
+    pipeline: Pipeline
+    parameters: Mapping[str, tuple[Value, Source]]
+    steps: tuple[BoundStep, ...]
+
+
+def bind(pipeline: Pipeline, given: Given, load_component: LoadComponent, caller: Path) -> BoundPipeline:
+    """Resolve every value of every step.
+
+    `load_component` finds what a step's `component:` names, relative to the pipeline's folder; `caller` is what paths
+    given by option or environment variable are relative to. Raises ContractError for what the pipeline says wrongly,
+    UsageError for what the caller gave wrongly.
+    """
+    order = pipeline.order()
+    contracts: dict[str, tuple[Component, Contract]] = {}
+    for step in order:
+        try:
+            component = load_component(step.component, pipeline.folder)
+            contracts[step.name] = (component, component.contract(step.entry_point))
+        except ArtifactflowError as error:
+            raise error.at(step.place) if step.place else error from None
+    _refuse_unknown_names(pipeline, given, {name: contract for name, (_, contract) in contracts.items()})
+    parameters = {
+        parameter.name: _with_absolute_path(parameter, *resolved, base=_base(resolved[1], pipeline.folder, caller))
+        for parameter in pipeline.parameters
+        for resolved in [resolve_parameters(pipeline, given)[parameter.name]]
+    }
+    binder = _Binder(pipeline, given, parameters, contracts, caller)
+    steps = tuple(binder.bound(step) for step in order)
+    _refuse_shared_names(steps)
+    return BoundPipeline(pipeline, parameters, steps)
+
+
+def _refuse_unknown_names(pipeline: Pipeline, given: Given, contracts: Mapping[str, Contract]) -> None:
+    names = {parameter.name for parameter in pipeline.parameters}
+    left_open = {
+        f"{step.name}.{name}"
+        for step in pipeline.steps
+        for name in contracts[step.name].names()
+        if name not in step.bindings
+    }
+    known = names | left_open
+    for name in given.options:
+        if name not in known:
+            taken = any(name == f"{step.name}.{key}" for step in pipeline.steps for key in step.bindings)
+            raise UsageError(
+                f"{name} is set by the pipeline itself, -P cannot change it"
+                if taken
+                else f"pipeline {pipeline.name} has no parameter {name!r}",
+                hint=_near_parameters(name, known),
+            )
+    for name, (_, place) in pipeline.config.items():
+        if name not in known:
+            raise ContractError(
+                f"the config sets {name!r}, which pipeline {pipeline.name} does not take",
+                hint=_near_parameters(name, known),
+                place=place,
+            )
+
+
+def _near_parameters(name: str, known: set[str]) -> str:
+    same = sorted(full for full in known if full.rpartition(".")[2] == name)
+    if same:
+        return f"did you mean {' or '.join(same)}?"
+    return near_matches(name, known) or f"it takes {', '.join(sorted(known)) or 'no parameters'}"
+
+
+def _base(source: Source, folder: Path, caller: Path) -> Path:
+    return caller if source.kind in (SourceKind.OPTION, SourceKind.VARIABLE) else folder
+
+
+def _with_absolute_path(parameter: Parameter, value: Value, source: Source, *, base: Path) -> tuple[Value, Source]:
+    """A relative path means the folder of whoever wrote it, so it is made absolute where that is still known."""
+    if not isinstance(value, str) or not value or value.startswith(URI_PREFIX):
+        return value, source
+    if parameter.type is ParameterType.PATH:
+        return str(base / Path(value).expanduser()), source
+    if parameter.type is ParameterType.URI and is_local_address(value):
+        return str(base / Path(value.removeprefix("file://")).expanduser()), source
+    return value, source
+
+
+def is_local_address(address: str) -> bool:
+    """Whether a `uri` parameter names a file of this machine: no scheme, or `file:`.
+
+    >>> is_local_address("data/iris.csv"), is_local_address("https://host/iris.csv"), is_local_address("pkg:a/b")
+    (True, False, False)
+    """
+    scheme, colon, _ = address.partition(":")
+    return not colon or scheme == "file" or not scheme.isalnum() or len(scheme) == 1
+
+
+class _Binder:
+    """Binds one step after another; it exists to keep what they share at hand."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        given: Given,
+        parameters: Mapping[str, tuple[Value, Source]],
+        contracts: Mapping[str, tuple[Component, Contract]],
+        caller: Path,
+    ) -> None:
+        self.pipeline = pipeline
+        self.given = given
+        self.parameters = parameters
+        self.contracts = contracts
+        self.caller = caller
+
+    def bound(self, step: Step) -> BoundStep:
+        component, contract = self.contracts[step.name]
+        for name in step.bindings:
+            if name not in contract.names():
+                raise ContractError(
+                    f"step {step.name} sets {name!r}, which {component.name} does not take",
+                    hint=near_matches(name, contract.names()) or f"it takes {', '.join(contract.names())}",
+                    place=step.places.get(name, step.place),
+                )
+        resolved = {parameter.name: self.parameter(step, component, parameter) for parameter in contract.parameters}
+        values = {name: value for name, (value, _) in resolved.items()}
+        inputs = {item.name: self.input(step, item) for item in contract.inputs}
+        return BoundStep(
+            step=step,
+            component=component,
+            contract=contract,
+            parameters=values,
+            sources={name: source for name, (_, source) in resolved.items()},
+            inputs={name: source for name, source in inputs.items() if source is not None},
+            outputs=tuple(self.outputs(step, contract, values)),
+        )
+
+    def parameter(self, step: Step, component: Component, parameter: Parameter) -> tuple[Value, Source]:
+        binding = step.bindings.get(parameter.name)
+        if binding is None:
+            value, source = resolve(parameter, self.pipeline, self.given, f"{step.name}.{parameter.name}")
+            base = component.folder if source.kind is SourceKind.DEFAULT else self.base(source)
+            return _with_absolute_path(parameter, value, source, base=base)
+        place = step.places.get(parameter.name, step.place)
+        if isinstance(binding, (OutputOf, Stored)):
+            raise ContractError(
+                f"step {step.name}: {parameter.name} is a parameter, it cannot take an artifact",
+                hint="bind artifacts to the component's inputs",
+                place=place,
+            )
+        given, source = self.value(step, parameter.name, binding, place)
+        try:
+            value = parameter.check(given)
+        except UsageError as error:
+            if source.kind in (SourceKind.OPTION, SourceKind.VARIABLE):
+                raise
+            raise ContractError(f"step {step.name}: {error.message}", hint=error.hint, place=place) from None
+        return _with_absolute_path(parameter, value, source, base=self.base(source))
+
+    def base(self, source: Source) -> Path:
+        return _base(source, self.pipeline.folder, self.caller)
+
+    def value(
+        self, step: Step, name: str, binding: Literal | Interpolation, place: Place | None
+    ) -> tuple[Value, Source]:
+        """The value of a binding; that of a whole reference keeps its type and its source."""
+        if isinstance(binding, Literal):
+            return binding.value, Source(SourceKind.LITERAL, str(place) if place else "")
+        for used in binding.names:
+            if used not in self.parameters:
+                raise ContractError(
+                    f"step {step.name}: {name} uses ${{{used}}}, which is no parameter of the pipeline",
+                    hint=near_matches(used, self.parameters) or "declare it under parameters:",
+                    place=place,
+                )
+        if len(binding.parts) == 1 and isinstance(binding.parts[0], ParameterName):
+            return self.parameters[binding.parts[0].name]
+        sources = [self.parameters[used][1] for used in binding.names]
+        text = "".join(
+            part if isinstance(part, str) else format_value(self.parameters[part.name][0]) for part in binding.parts
+        )
+        # The weakest is a default; a text that an option went into is the caller's.
+        order = list(SourceKind)
+        return text, min(sources, key=lambda source: order.index(source.kind))
+
+    def input(self, step: Step, item: Input) -> InputSource | None:
+        binding: Binding | None = step.bindings.get(item.name)
+        place = step.places.get(item.name, step.place)
+        if isinstance(binding, OutputOf):
+            self.refuse_missing_output(step, item.name, binding, place)
+            return binding
+        if isinstance(binding, Stored):
+            return binding
+        if binding is None:
+            parameter = Parameter(item.name, ParameterType.PATH, optional=item.optional, description=item.description)
+            name = f"{step.name}.{item.name}"
+            try:
+                value, source = resolve(parameter, self.pipeline, self.given, name)
+            except UsageError as error:
+                raise ContractError(
+                    f"step {step.name} needs the input {item.name}",
+                    hint=f"bind it under with:, as {item.name}: ${{STEP.OUTPUT}}, or give it: -P {name}=PATH",
+                    place=step.place,
+                ) from error
+        else:
+            value, source = self.value(step, item.name, binding, place)
+        if value in (None, ""):
+            if item.optional:
+                return None
+            raise ContractError(f"step {step.name} needs the input {item.name}, got an empty text", place=place)
+        text = format_value(value)
+        if text.startswith(URI_PREFIX):
+            return Stored(ArtifactRef.parse(text))
+        path = self.base(source) / Path(text).expanduser()
+        if not path.exists():
+            raise UsageError(
+                f"step {step.name}: the input {item.name} is {path}, which does not exist",
+                hint=f"give a path that exists, or {URI_PREFIX}/NAME/ALIAS for a stored artifact",
+            )
+        return LocalPath(path)
+
+    def refuse_missing_output(self, step: Step, name: str, binding: OutputOf, place: Place | None) -> None:
+        component, contract = self.contracts[binding.step]
+        keys = [output.key for output in contract.outputs]
+        if binding.key not in keys:
+            raise ContractError(
+                f"step {step.name}: {name} takes {binding}, but {component.name} has no output {binding.key!r}",
+                hint=near_matches(binding.key, keys) or f"its outputs are {', '.join(keys) or '(none)'}",
+                place=place,
+            )
+
+    def outputs(self, step: Step, contract: Contract, values: Mapping[str, Value]) -> list[OutputSlot]:
+        slots = []
+        for output in contract.outputs:
+            name = fill_template(output.name, values)
+            try:
+                check_name(name)
+                kind = check_name(fill_template(output.type, values), "artifact type")
+            except UsageError as error:
+                raise UsageError(
+                    f"step {step.name}: the output {output.key}: {error.message}", hint=error.hint, place=step.place
+                ) from None
+            slots.append(OutputSlot(output.key, name, kind, fill_template(output.description, values)))
+        return slots
+
+
+def _refuse_shared_names(steps: tuple[BoundStep, ...]) -> None:
+    owners: dict[str, BoundStep] = {}
+    for bound in steps:
+        for slot in bound.outputs:
+            other = owners.setdefault(slot.name, bound)
+            if other is not bound:
+                raise ContractError(
+                    f"the steps {other.name} and {bound.name} both produce an artifact called {slot.name!r}",
+                    hint="give one of them another name, for instance by the parameter that names its output",
+                    place=bound.step.place,
+                )

@@ -1,0 +1,249 @@
+"""Executes one step: hands out its inputs, runs it, checks what it promised, registers what it made."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from artifactflow.artifact import Tree, Version
+from artifactflow.contract import Output
+from artifactflow.errors import ArtifactflowError, ContractError, IntegrityError, StepFailedError
+from artifactflow.executors import Executor, Task
+from artifactflow.formats.metadata import METADATA_VARIABLE, read_metadata
+from artifactflow.parameters import Value
+from artifactflow.runner.binding import BoundStep, LocalPath
+from artifactflow.runner.events import Observer
+from artifactflow.runner.planner import PlannedStep
+from artifactflow.runs import Run, RunStatus, new_run_id, now
+from artifactflow.store import HandedOut, Store
+
+SHOWN_LOG_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What became of an executed step."""
+
+    run: Run
+    outputs: Mapping[str, Version]
+
+
+class StepExecution:
+    """One execution of one step; it exists to keep the run's folder and record at hand."""
+
+    def __init__(
+        self, store: Store, planned: PlannedStep, executor: Executor, observer: Observer, *, pipeline: str, parent: str
+    ) -> None:
+        self.store = store
+        self.planned = planned
+        self.executor = executor
+        self.observer = observer
+        bound = planned.bound
+        run_id = new_run_id()
+        self.folder = store.run_folder(run_id)
+        self.log = self.folder / "log"
+        self.run = Run(
+            id=run_id,
+            step=bound.name,
+            component=bound.component.reference or bound.component.name,
+            entry_point=bound.contract.entry_point,
+            pipeline=pipeline,
+            pipeline_run_id=parent,
+            parameters=_shown_parameters(bound),
+            sources={name: str(source) for name, source in bound.sources.items()},
+            inputs=self._input_labels(),
+            reason=planned.reason,
+            cache_key=planned.cache_key if bound.contract.cache and bound.step.cache else "",
+            ingredients=planned.ingredients.to_json() if planned.ingredients else {},
+            command=bound.contract.command,
+            log=self.log.relative_to(store.root).as_posix(),
+            started=now(),
+        )
+        self._clock = time.monotonic()
+
+    def execute(self) -> Execution:
+        """Run the step to its end and register its outputs with it.
+
+        Raises StepFailedError where it failed or broke its contract. However it ends, the record of it is kept.
+        """
+        try:
+            with self._handed_out() as inputs:
+                places = self._places()
+                code = self._run(inputs, places)
+                if code != 0:
+                    raise StepFailedError(self._failure(code))
+                self._refuse_changed_inputs(inputs)
+                trees = {output.key: self._collect(output, places) for output in self.planned.bound.contract.outputs}
+            return self._register(trees)
+        except KeyboardInterrupt:
+            self._record(RunStatus.INTERRUPTED, message="stopped by the user")
+            raise
+        except ArtifactflowError as error:
+            self._record(RunStatus.FAILED, message=str(error))
+            if isinstance(error, StepFailedError) and error.hint is None:
+                error.hint = f"see the whole log: artifactflow runs log {self.run.id}"
+            raise
+        finally:
+            for name in ("inputs", "outputs", "metadata.json"):
+                _remove(self.folder / name)
+
+    # before
+
+    def _input_labels(self) -> dict[str, str]:
+        """The versions that go in; for a path outside the store, its digest."""
+        ingredients = self.planned.ingredients
+        labels = {name: version.ref for name, version in self.planned.versions.items()}
+        for name, source in self.planned.bound.inputs.items():
+            if isinstance(source, LocalPath) and ingredients is not None:
+                labels[name] = ingredients.inputs[name].digest
+        return labels
+
+    @contextlib.contextmanager
+    def _handed_out(self) -> Iterator[dict[str, HandedOut]]:
+        with contextlib.ExitStack() as stack:
+            handed: dict[str, HandedOut] = {}
+            for name, version in self.planned.versions.items():
+                tree = self.store.tree(version.digest)
+                folder_name = version.name if tree.folder else None  # a file keeps its own name
+                handed[name] = self.store.hand_out(tree, self.folder / "inputs" / name, folder_name)
+                stack.callback(handed[name].close)
+            yield handed
+
+    def _places(self) -> dict[str, Path]:
+        """Where each output will be: a path of this run alone, or the place in the component's folder."""
+        places: dict[str, Path] = {}
+        for output in self.planned.bound.contract.outputs:
+            if output.placeholder:
+                folder = self.folder / "outputs" / output.key
+                folder.mkdir(parents=True, exist_ok=True)
+                places[output.key] = folder / (Path(output.path).name or output.key)
+            else:
+                for file in self._matches(output):
+                    _remove(file)
+        return places
+
+    # during
+
+    def _run(self, inputs: Mapping[str, HandedOut], places: Mapping[str, Path]) -> int:
+        bound = self.planned.bound
+        values: dict[str, Value] = {item.name: None for item in bound.contract.inputs}
+        values |= bound.parameters
+        values |= {name: str(source.path) for name, source in bound.inputs.items() if isinstance(source, LocalPath)}
+        values |= {name: str(handed.path) for name, handed in inputs.items()}
+        values |= {key: str(place) for key, place in places.items()}
+        environment = {
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",  # lines arrive as they are printed
+            "ARTIFACTFLOW_STORE": str(self.store.root),
+            "ARTIFACTFLOW_RUN_ID": self.run.id,
+            "ARTIFACTFLOW_STEP": bound.name,
+            "ARTIFACTFLOW_DOWNLOADS": str(self.store.root / "tmp" / "downloads"),
+            METADATA_VARIABLE: str(self.folder / "metadata.json"),
+        }
+        task = Task(bound.component, bound.contract, values, environment, self.log)
+        return self.executor.execute(task, lambda line: self.observer.step_printed(bound.name, line))
+
+    # after
+
+    def _failure(self, code: int) -> str:
+        how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
+        with self.log.open(encoding="utf-8", errors="replace") as log:
+            last = "".join(f"  {line.rstrip()}\n" for line in deque(log, SHOWN_LOG_LINES))
+        shown = f"; the end of its log:\n{last}" if last else "; it printed nothing\n"
+        return f"step {self.run.step} {how}{shown}the log is {self.log}"
+
+    def _refuse_changed_inputs(self, inputs: Mapping[str, HandedOut]) -> None:
+        for name, handed in inputs.items():
+            changed = handed.changed()
+            if changed:
+                raise StepFailedError(
+                    f"step {self.run.step} changed its input {name}: {', '.join(changed[:3])}",
+                    hint="inputs are read-only: copy the data before changing it",
+                )
+
+    def _collect(self, output: Output, places: Mapping[str, Path]) -> Tree:
+        if output.placeholder:
+            found = [places[output.key]] if os.path.lexists(places[output.key]) else []
+        else:
+            found = self._matches(output)
+        if not found:
+            raise StepFailedError(
+                f"step {self.run.step} ended well but wrote no output {output.key!r}, expected at "
+                f"{places.get(output.key) or self.planned.bound.component.folder / output.path}",
+                hint=f"write to the path given by --{output.key}, or correct the outputs in its MLproject",
+            )
+        if len(found) > 1:
+            raise StepFailedError(
+                f"step {self.run.step}: {output.path!r} of output {output.key!r} matches {len(found)} files",
+                hint="make the pattern match one file or folder; name the folder to keep all that is in it",
+            )
+        path = found[0]
+        if output.unwrap and path.is_dir() and not path.is_symlink():
+            inside = list(path.iterdir())
+            if len(inside) == 1 and inside[0].is_file() and not inside[0].is_symlink():
+                path = inside[0]
+        try:
+            return self.store.put_tree(path, move=output.placeholder)
+        except IntegrityError as error:
+            raise StepFailedError(
+                f"step {self.run.step}: the output {output.key!r}: {error}", hint=error.hint
+            ) from error
+
+    def _matches(self, output: Output) -> list[Path]:
+        folder = self.planned.bound.component.folder
+        if Path(output.path).is_absolute() or ".." in Path(output.path).parts or not output.path:
+            raise ContractError(
+                f"output {output.key!r} has the path {output.path!r}, expected one inside the component's folder",
+                place=self.planned.bound.contract.places.get(f"outputs.{output.key}"),
+            )
+        return sorted(folder.glob(output.path))
+
+    def _register(self, trees: Mapping[str, Tree]) -> Execution:
+        metadata = read_metadata(self.folder / "metadata.json")
+        versions: dict[str, Version] = {}
+        with self.store.transaction() as transaction:
+            for slot in self.planned.bound.outputs:
+                versions[slot.key] = transaction.register(
+                    slot.name,
+                    slot.type,
+                    slot.description,
+                    trees[slot.key],
+                    metadata=metadata.get(slot.key, {}),
+                    run_id=self.run.id,
+                ).version
+            run = self._ended(RunStatus.FINISHED, outputs={key: version.ref for key, version in versions.items()})
+            transaction.record_run(run)
+        return Execution(run, versions)
+
+    def _ended(self, status: RunStatus, *, outputs: Mapping[str, str] | None = None, message: str = "") -> Run:
+        return replace(
+            self.run,
+            status=status,
+            outputs=outputs or {},
+            message=message,
+            ended=now(),
+            seconds=round(time.monotonic() - self._clock, 3),
+        )
+
+    def _record(self, status: RunStatus, message: str) -> None:
+        with self.store.transaction() as transaction:
+            transaction.record_run(self._ended(status, message=message))
+
+
+def _shown_parameters(bound: BoundStep) -> dict[str, Value]:
+    """The parameters as they may be recorded: secrets masked."""
+    secret = {parameter.name for parameter in bound.contract.parameters if parameter.secret}
+    return {name: "***" if name in secret and value is not None else value for name, value in bound.parameters.items()}
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

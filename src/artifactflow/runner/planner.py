@@ -1,0 +1,226 @@
+"""Decides RUN or REUSE for a step, with the reason. No user code is imported to decide."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from artifactflow import __version__
+from artifactflow.artifact import Digest, Tree, TreeEntry, Version
+from artifactflow.contract import Component, Contract
+from artifactflow.environments.current import package_closure
+from artifactflow.errors import IntegrityError, NotFoundError, OutsideError
+from artifactflow.fetch.addresses import local_file
+from artifactflow.parameters import ParameterType
+from artifactflow.pipeline import OutputOf, Stored
+from artifactflow.plan import Decision, Ingredients, InputIdentity, differences
+from artifactflow.read.code import code_digests, file_digest
+from artifactflow.runner.binding import BoundStep, LocalPath
+from artifactflow.runs import Run
+from artifactflow.store import Store
+
+SHOWN_DIFFERENCES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step with its decision.
+
+    `versions` are the inputs that are known by now; `ingredients` and `cache_key` are None while an input is still to
+    be made by a step before. `reused` is the run whose outputs serve.
+    """
+
+    bound: BoundStep
+    decision: Decision
+    reason: str
+    versions: Mapping[str, Version] = field(default_factory=dict)
+    ingredients: Ingredients | None = None
+    cache_key: str = ""
+    reused: Run | None = None
+
+    @property
+    def name(self) -> str:
+        """The step's name."""
+        return self.bound.name
+
+
+class Planner:
+    """Plans the steps of one pipeline against one store.
+
+    `store` is None where none exists yet: then nothing has ever run. What steps share (the digests of a component's
+    code, the packages of an environment) is found out once.
+    """
+
+    def __init__(
+        self, store: Store | None, pipeline: str, *, force: Collection[str] = (), use_cache: bool = True
+    ) -> None:
+        self.store = store
+        self.pipeline = pipeline
+        self.force = force
+        self.use_cache = use_cache
+        self._code: dict[tuple[Path, Contract], dict[str, str]] = {}
+        self._packages: dict[str, dict[str, str]] = {}
+
+    def plan(self, bound: BoundStep, known: Mapping[OutputOf, Version]) -> PlannedStep:
+        """Decide about a step. `known` holds the outputs of the steps before it; what is missing is still to be made.
+
+        Raises NotFoundError where an input is a stored artifact that does not exist.
+        """
+        versions: dict[str, Version] = {}
+        waiting: list[str] = []
+        identities: dict[str, InputIdentity] = {}
+        for name, source in bound.inputs.items():
+            if isinstance(source, LocalPath):
+                identities[name] = path_identity(source.path)
+                continue
+            version = known.get(source) if isinstance(source, OutputOf) else self._stored(source)
+            if version is None:
+                waiting.append(source.step if isinstance(source, OutputOf) else name)
+                identities[name] = InputIdentity(f"output of {source}", "(to be made)")
+            else:
+                versions[name] = version
+                identities[name] = InputIdentity(str(version.digest), version.ref)
+        ingredients = self.ingredients(bound, identities)
+        last = self.store.last_run(self.pipeline, bound.name) if self.store else None
+        changes = self._changes(last, ingredients, waiting)
+        forced = self._forced(bound)
+        if waiting:
+            followed = ", ".join(dict.fromkeys(waiting))
+            reason = "; ".join([*([forced] if forced else changes), f"follows {followed}"])
+            return PlannedStep(bound, Decision.RUN, reason, versions)
+        cache_key = ingredients.cache_key()
+        planned = PlannedStep(bound, Decision.RUN, "", versions, ingredients, cache_key)
+        if forced:
+            return _with(planned, reason=forced)
+        reused = self.store.cached_run(cache_key) if self.store else None
+        if self.store is None or reused is None:
+            # With nothing changed since the last run, that run's record must have lost its key: it is told as it is.
+            return _with(planned, reason="; ".join(changes) or "never run")
+        lost = [key for key, ref in reused.outputs.items() if not self._present(self.store, ref)]
+        if lost:
+            return _with(planned, reason=f"output missing: {', '.join(lost)}")
+        return _with(planned, decision=Decision.REUSE, reason=f"unchanged since run {reused.id}", reused=reused)
+
+    def ingredients(self, bound: BoundStep, identities: Mapping[str, InputIdentity]) -> Ingredients:
+        """Everything that the step's result depends on."""
+        component, contract = bound.component, bound.contract
+        hashed = dict(identities)
+        parameters = dict(bound.parameters)
+        for parameter in contract.parameters:
+            value = bound.parameters[parameter.name]
+            file = _file_behind(parameter.type, value)
+            if file is not None:
+                # What counts is the content; where it lies does not.
+                hashed[parameter.name] = path_identity(file)
+                parameters[parameter.name] = file.name
+            elif parameter.secret and value is not None:
+                del parameters[parameter.name]
+        return Ingredients(
+            component=component.reference or component.name,
+            entry_point=contract.entry_point,
+            command=contract.command,
+            parameters=parameters,
+            inputs=hashed,
+            code=self._code_of(component, contract),
+            environment=self._packages_of(component),
+            variables={
+                name: hashlib.sha256(os.environ.get(name, "").encode()).hexdigest()[:12]
+                for name in contract.environment_variables
+            },
+            outputs={slot.key: f"{slot.name} ({slot.type})" for slot in bound.outputs},
+        )
+
+    def _forced(self, bound: BoundStep) -> str:
+        if "all" in self.force or bound.name in self.force:
+            return "forced"
+        if not self.use_cache:
+            return "run with --no-cache"
+        if not (bound.contract.cache and bound.step.cache):
+            return "step says cache: false"
+        return ""
+
+    def _changes(self, last: Run | None, ingredients: Ingredients, waiting: list[str]) -> list[str]:
+        if last is None:
+            return [] if waiting else ["never run"]
+        found = differences(Ingredients.from_json(last.ingredients), ingredients)
+        if waiting:
+            found = [change for change in found if not change.startswith("input ")]
+        if len(found) > SHOWN_DIFFERENCES:
+            found = [*found[:SHOWN_DIFFERENCES], f"and {len(found) - SHOWN_DIFFERENCES} more changes"]
+        return found
+
+    def _stored(self, source: Stored) -> Version:
+        if self.store is None:
+            raise NotFoundError(f"there is no artifact {source.ref}: nothing has been stored yet")
+        return self.store.version(source.ref)
+
+    def _present(self, store: Store, ref: str) -> bool:
+        try:
+            return store.intact(store.version(ref).digest)
+        except NotFoundError:
+            return False
+
+    def _code_of(self, component: Component, contract: Contract) -> dict[str, str]:
+        key = (component.folder, contract)
+        if key not in self._code:
+            if component.built_in:
+                module = component.folder / f"{component.name}.py"
+                self._code[key] = {"artifactflow": __version__, module.name: file_digest(module)}
+            else:
+                self._code[key] = code_digests(component, contract)
+        return self._code[key]
+
+    def _packages_of(self, component: Component) -> dict[str, str]:
+        environment = component.environment
+        key = repr((environment.requirements, environment.conda_packages)) if environment else ""
+        if key not in self._packages:
+            cache = self.store.root / "cache" if self.store else None
+            self._packages[key] = package_closure(environment, cache)
+        return self._packages[key]
+
+
+def _with(
+    planned: PlannedStep, *, reason: str, decision: Decision = Decision.RUN, reused: Run | None = None
+) -> PlannedStep:
+    return PlannedStep(
+        planned.bound, decision, reason, planned.versions, planned.ingredients, planned.cache_key, reused
+    )
+
+
+def _file_behind(kind: ParameterType, value: object) -> Path | None:
+    """The local file or folder that a `path` or `uri` parameter names, where there is one."""
+    if not isinstance(value, str) or not value:
+        return None
+    if kind is ParameterType.PATH:
+        path = Path(value)
+        return path if path.exists() else None
+    return local_file(value) if kind is ParameterType.URI else None
+
+
+def path_identity(path: Path) -> InputIdentity:
+    """The identity of a file or folder outside the store: the digest of what is in it."""
+    digest = tree_of(path).digest
+    return InputIdentity(str(digest), f"{path.name} ({digest.short})")
+
+
+def tree_of(path: Path) -> Tree:
+    """The tree of a file or folder that is not stored. Raises OutsideError where it cannot be read."""
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    try:
+        entries = []
+        for file in files:
+            with file.open("rb") as stream:
+                digest = Digest(hashlib.file_digest(stream, "sha256").hexdigest())
+            status = file.stat()
+            name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+            entries.append(TreeEntry(name, digest, status.st_size, bool(status.st_mode & 0o100)))
+        return Tree(tuple(entries), folder=path.is_dir())
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{path} does not exist") from error
+    except OSError as error:
+        raise OutsideError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeEncodeError as error:
+        raise IntegrityError(f"{path} holds a name that is not UTF-8") from error
