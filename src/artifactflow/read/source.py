@@ -1,0 +1,86 @@
+"""A script's text and syntax tree, read with bounds, and places in it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from artifactflow.errors import ContractError, NotFoundError, OutsideError, Place
+
+LARGEST_SCRIPT: Final = 1 << 20
+"""Bytes that a script may have."""
+
+_LONGEST_LINE: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A script that was parsed. `file` is how places name it."""
+
+    file: str
+    lines: tuple[str, ...]
+    tree: ast.Module
+
+    @property
+    def start(self) -> Place:
+        """The beginning of the file."""
+        return Place(self.file, 1, 1)
+
+    def place(self, node: ast.expr | ast.stmt) -> Place:
+        """Where a node begins."""
+        line = self.lines[node.lineno - 1] if node.lineno <= len(self.lines) else ""
+        column = node.col_offset
+        # ast counts bytes; in a line that nobody wrote by hand the difference is not worth its cost.
+        if not line.isascii() and len(line) < _LONGEST_LINE:
+            column = len(line.encode()[:column].decode(errors="ignore"))
+        return Place(self.file, node.lineno, column + 1)
+
+
+def read_text(path: Path) -> str:
+    """The text of a script.
+
+    Raises NotFoundError, OutsideError where it cannot be read, and ContractError where it is larger than a script can
+    be or is not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_SCRIPT + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(f"there is no file {path}") from None
+    except OSError as error:
+        raise OutsideError(f"{path} cannot be read: {error.strerror}") from error
+    place = Place(str(path))
+    if len(content) > LARGEST_SCRIPT:
+        raise ContractError(f"the script is larger than {LARGEST_SCRIPT} bytes", place=place)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ContractError(
+            f"byte {error.start} is not UTF-8", hint="save the file as UTF-8", place=Place(str(path), line)
+        ) from None
+
+
+def read_source(path: Path) -> Source:
+    """The script at `path`, parsed. Raises what `read_text` does, and ContractError where it is not Python."""
+    return parse_source(read_text(path), str(path))
+
+
+def parse_source(text: str, file: str) -> Source:
+    """A script's text, parsed, with `file` as its name in places. Raises ContractError where it is not Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an invalid escape in somebody's script is not ours to print
+            tree = ast.parse(text)
+    except SyntaxError as error:
+        place = Place(file, error.lineno or 1, max(error.offset or 1, 1))
+        raise ContractError(f"the script is not Python: {error.msg}", place=place) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ContractError(
+            f"the script cannot be parsed: {error or 'it is nested too deeply'}", place=Place(file, 1, 1)
+        ) from None
+    return Source(file, tuple(re.split(r"\r\n|\r|\n", text)), tree)
