@@ -4,7 +4,8 @@
 the inputs by the formats of their annotations, calls the function, and writes what it returns.
 """
 
+from artifactflow.invoke.coercion import PlainCommand, PlainGroup
 from artifactflow.invoke.command_line import add_command
 from artifactflow.invoke.step_function import call_step_function, run
 
-__all__ = ["add_command", "call_step_function", "run"]
+__all__ = ["PlainCommand", "PlainGroup", "add_command", "call_step_function", "run"]

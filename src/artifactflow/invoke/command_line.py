@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from artifactflow.contract import Contract, Input, Output
 from artifactflow.errors import UsageError
+from artifactflow.invoke.coercion import PlainCommand
 from artifactflow.parameters import FALSE_WORDS, TRUE_WORDS, Parameter, ParameterType, Required, Value, format_value
 
 Callback = Callable[[dict[str, Value], dict[str, Any]], object]
@@ -131,8 +131,8 @@ def _metavar(parameter: Parameter) -> str:
     )
 
 
-def _command_class(contract: Contract) -> type[TyperCommand]:
-    class ContractCommand(TyperCommand):
+def _command_class(contract: Contract) -> type[PlainCommand]:
+    class ContractCommand(PlainCommand):
         """A command that also understands options as MLflow writes them."""
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
