@@ -63,7 +63,7 @@ class PipelineProgress:
             self._line(outcome.step, "REUSE", outcome.reason)
         elif not self.quiet:
             made = ", ".join(outcome.outputs.values()) or outcome.decision.lower()
-            typer.echo(f"{'':{self.width}}         → {made} in {seconds_text(outcome.seconds)}")
+            self._say(f"{'':{self.width}}         → {made} in {seconds_text(outcome.seconds)}")
 
     def warned(self, message: str) -> None:
         """Show a warning; it does not stop the run."""
@@ -72,7 +72,13 @@ class PipelineProgress:
     def _line(self, step: str, decision: str, reason: str) -> None:
         if not self.quiet:
             colour = {"RUN": typer.colors.YELLOW, "REUSE": typer.colors.GREEN}[decision]
-            typer.echo(f"{step:{self.width}}  {typer.style(f'{decision:5}', fg=colour)}  {reason}")
+            self._say(f"{step:{self.width}}  {typer.style(f'{decision:5}', fg=colour)}  {reason}")
+
+    def _say(self, text: str) -> None:
+        try:
+            typer.echo(text)
+        except BrokenPipeError:
+            self.quiet = True  # whoever read along has gone (`| head`); the run goes on
 
     def _stop(self) -> None:
         if self.status is not None:

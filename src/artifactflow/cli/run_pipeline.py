@@ -10,13 +10,14 @@ import typer
 
 from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, open_store
 from artifactflow.cli.progress import PipelineProgress
-from artifactflow.cli.render import print_json, print_table, seconds_text
+from artifactflow.cli.render import print_json, print_table, seconds_text, shown_path
 from artifactflow.errors import ArtifactflowError, UsageError
 from artifactflow.parameters import format_value
 from artifactflow.pipeline import Given
 from artifactflow.plan import Decision
 from artifactflow.read.component import load_pipeline
 from artifactflow.runner import Options, bind_pipeline, plan_pipeline, run_pipeline, totals
+from artifactflow.runner.binding import shown_value
 from artifactflow.runner.planner import PlannedStep
 from artifactflow.runs import PipelineRun, StepOutcome
 
@@ -68,6 +69,7 @@ def command(
         print_json(_json_of(record))
     else:
         _print_table(record)
+        typer.echo(f"the artifacts are in {shown_path(opened.root)}")
 
 
 def parse_options(texts: list[str]) -> dict[str, str]:
@@ -76,7 +78,7 @@ def parse_options(texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageError(f"-P takes NAME=VALUE, got {text!r}")
+            raise UsageError(f"-P takes NAME=VALUE, got {text!r}", hint="for example: -P max_iter=300")
         given[name.strip().replace("-", "_") if "." not in name else name.strip()] = value
     return given
 
@@ -111,7 +113,7 @@ def _plan_totals(planned: list[PlannedStep]) -> dict[str, int]:
 
 
 def _masked(step: PlannedStep, name: str) -> Any:
-    return step.bound.contract.parameter(name).shown(step.bound.parameters[name])
+    return shown_value(step.bound.contract.parameter(name), step.bound.parameters[name])
 
 
 def _parameters_text(step: PlannedStep) -> str:

@@ -14,10 +14,9 @@ from artifactflow.environments.current import unsatisfied
 from artifactflow.errors import ArtifactflowError, InterruptedRunError
 from artifactflow.executors import Executor
 from artifactflow.executors.command import CommandExecutor
-from artifactflow.parameters import Value
 from artifactflow.pipeline import Given, OutputOf, Pipeline, Stored
 from artifactflow.read.component import load_component
-from artifactflow.runner.binding import BoundPipeline, BoundStep, bind
+from artifactflow.runner.binding import BoundPipeline, BoundStep, bind, shown_value
 from artifactflow.runner.events import Observer, Silent
 from artifactflow.runner.execute import StepExecution
 from artifactflow.runner.planner import PlannedStep, Planner
@@ -85,11 +84,13 @@ class _PipelineExecution:
         self.planner = _planner(bound, store, options)
         self.known: dict[OutputOf, Version] = {}
         self.outcomes: list[StepOutcome] = []
-        secret = {parameter.name for parameter in bound.pipeline.parameters if parameter.secret}
         self.record = PipelineRun(
             id=new_run_id(),
             pipeline=bound.pipeline.name,
-            parameters={name: _masked(name in secret, value) for name, (value, _) in bound.parameters.items()},
+            parameters={
+                parameter.name: shown_value(parameter, bound.parameters[parameter.name][0])
+                for parameter in bound.pipeline.parameters
+            },
             sources={name: str(source) for name, (_, source) in bound.parameters.items()},
             started=now(),
         )
@@ -182,10 +183,6 @@ class _PipelineExecution:
 
     def _moves(self, version: Version) -> bool:
         return self.store.aliases(version.name).get("latest") != version.number
-
-
-def _masked(secret: bool, value: Value) -> Value:
-    return "***" if secret and value is not None else value
 
 
 def environment_warnings(bound: BoundPipeline) -> list[str]:
