@@ -12,6 +12,7 @@ import pytest
 import typer
 
 import artifactflow
+from artifactflow.check import ALL_RULES
 from artifactflow.cli.app import COMMANDS, app
 from artifactflow.errors import ArtifactflowError
 from artifactflow.read import mlproject, mlproject_parameters
@@ -75,6 +76,12 @@ def test_the_reference_names_every_exit_code():
     assert rows["0"] == ""
     for kind in [ArtifactflowError, *ArtifactflowError.__subclasses__()]:
         assert rows[str(kind.exit_code)] == kind.__name__
+
+
+def test_the_reference_lists_every_rule_of_check_as_it_is():
+    rows = re.findall(r"^\| ([A-Z]\d{3}) \| (.*?) \| (\w+) \| (.*) \|$", text_of("checks.md"), flags=re.MULTILINE)
+    expected = [(rule.code, rule.name, rule.severity.value, rule.summary.replace("|", "\\|")) for rule in ALL_RULES]
+    assert sorted(rows) == sorted(expected)
 
 
 def test_the_reference_names_every_key_of_a_pipeline():

@@ -422,3 +422,21 @@ def test_a_component_that_runs_is_not_blamed(check, tmp_path):
     files = component(script, [], command)
     assert check(files, select=["X302", "X304", "X306", "X315"]) == []
     subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+
+
+def test_a_secret_that_differs_is_not_repeated(check):
+    secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+    text = (
+        "entry_points:\n  main:\n    parameters:\n"
+        f"      key: {{type: str, default: {secret}}}\n    command: python main.py --key {{key}}\n"
+    )
+    script = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--key', default={!r}{})\n"
+    script += "parser.parse_args()\n"
+    found = check({"MLproject": text, "main.py": script.format("a", ", choices=['a']")}, select=["X308", "X310"])
+    assert [(finding.code, finding.masked) for finding in found] == [("X308", True), ("X310", True)]
+    found += check({"MLproject": text.replace(secret, "a"), "main.py": script.format(secret, "")}, select=["X308"])
+    found += check(
+        {"MLproject": text.replace(f", default: {secret}", ""), "main.py": script.format(secret, "")}, select=["X307"]
+    )
+    assert [finding.code for finding in found[2:]] == ["X308", "X307"]
+    assert not any(secret in finding.message + finding.hint for finding in found)

@@ -270,3 +270,9 @@ def test_what_plain_mlflow_cannot_express_is_a_hint(check, stated, codes):
 def test_parameters_that_an_alias_repeats_are_judged_once(check, said):
     text = parameter("{type: int, default: abc}").replace("  main:", "  train: &train") + "  main: *train\n"
     assert said(check(MLproject=text)) == ["P103 MLproject:5:31"]
+
+
+@pytest.mark.parametrize("stated", ["{type:& path}", "{type:#str}", "{type:!path}", "{minimum:&0.01, type: float}"])
+def test_a_key_and_value_run_together_that_make_no_yaml_apart_are_found_and_left(check, stated):
+    (found,) = [finding for finding in check(MLproject=parameter(stated)) if finding.code == "P102"]
+    assert found.fix is None

@@ -87,3 +87,13 @@ def test_a_line_is_shown_where_there_is_one(tmp_path):
     file.write_text("a\nb\n")
     assert source_line(Place(str(file), 2, 1)) == "b"
     assert source_line(Place(str(file), 9)) == source_line(Place(str(tmp_path / "none"), 1)) == ""
+
+
+def test_a_name_longer_than_any_files_is_that_of_a_file_that_does_not_exist(check):
+    long = "x" * 5000
+    manifest = (
+        f"conda_env: {long}.yaml\nentry_points:\n  main: {{command: python {long}.py}}\n  b: {{command: ./{long}}}\n"
+    )
+    steps = f"name: p\nsteps:\n  a: {{component: {long}}}\n"
+    found = check({"MLproject": manifest, "p/pipeline.yaml": steps})
+    assert {"M010", "X301", "C212", "L501"} <= {finding.code for finding in found}

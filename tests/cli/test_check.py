@@ -198,3 +198,36 @@ def test_a_path_that_does_not_exist_is_exit_code_4(call):
     code, _, err = call("nowhere")
     assert code == 4
     assert err.startswith("error: there is no nowhere")
+
+
+LOOPED = """\
+import argparse
+
+parser = argparse.ArgumentParser()
+for name in open("options.txt").read().split():
+    parser.add_argument(f"--{name}", type=float, default=1.0)
+args = parser.parse_args()
+"""
+
+
+def test_trace_runs_a_script_whose_text_does_not_tell_its_options(call, faulty):
+    (faulty / "src").mkdir()
+    (faulty / "src" / "main.py").write_text(LOOPED)
+    (faulty / "options.txt").write_text("rate")
+    manifest = (
+        "name: x\nentry_points:\n  main:\n    parameters:\n      rat: {type: float, default: 1}\n"
+        "    command: python src/main.py --rat={rat} --depth=3\n"
+    )
+    (faulty / "MLproject").write_text(manifest)
+    assert "X302" not in call("--select", "X3")[1]
+    code, out, err = call("--select", "X302", "--trace")
+    assert (code, err) == (8, "")
+    assert "MLproject:6:45: error[X302] the script takes no option --depth" in out
+
+
+def test_a_script_that_cannot_be_traced_is_a_note(call, faulty):
+    (faulty / "main.py").write_text(LOOPED)
+    (faulty / "MLproject").write_text("name: x\nentry_points:\n  main:\n    command: python main.py --rate=3\n")
+    code, _, err = call("--select", "X3", "--trace")
+    assert code == 0
+    assert err.startswith("note: train/main.py: the script cannot be traced: FileNotFoundError: ")

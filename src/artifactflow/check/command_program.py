@@ -12,6 +12,7 @@ from artifactflow.check import command_catalogue as catalogue
 from artifactflow.check.findings import Finding, Fix
 from artifactflow.check.subjects import ComponentSubject, EntryPointSubject
 from artifactflow.errors import Place
+from artifactflow.read.paths import exists, is_file
 
 MakeFix = Callable[[str, Callable[[str], str]], Fix]
 """From a summary and an edit of the command to a mend of the manifest."""
@@ -53,7 +54,7 @@ def check_program(
 
 def _bare_name(component: ComponentSubject, program: str, start: Place, fix: MakeFix) -> Iterator[Finding]:
     runner = next((runner for ending, runner in _RUNNERS.items() if program.endswith(ending)), None)
-    if runner is None or "/" in program or not (component.folder / program).is_file():
+    if runner is None or "/" in program or not is_file(component.folder / program):
         return
     yield catalogue.MISSING_PROGRAM.at(
         start,
@@ -70,7 +71,7 @@ def _missing_file(
     file = program if "/" in program else None
     if program in ("bash", "sh", "Rscript") and rest and rest[0] and not rest[0].startswith("-"):
         file = rest[0]
-    if file and not (component.folder / file).exists():
+    if file and not exists(component.folder / file):
         yield catalogue.MISSING_PROGRAM.at(
             place_of(re.escape(shlex.quote(file))),
             f"the command starts {file}, which does not exist in {component.folder}",

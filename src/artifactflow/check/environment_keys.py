@@ -14,6 +14,7 @@ from artifactflow.check.subjects import ComponentSubject
 from artifactflow.contract import EnvironmentKind
 from artifactflow.errors import ArtifactflowError, Place
 from artifactflow.read.mlproject import ENVIRONMENT_KEYS
+from artifactflow.read.paths import is_file
 from artifactflow.read.yaml import Node, read_yaml_file
 
 MISSING_FILE = Rule(
@@ -152,7 +153,7 @@ def kind_of(path: Path) -> EnvironmentKind | None:
 def _check_file(component: ComponentSubject, key: str, kind: EnvironmentKind, node: Node) -> Iterator[Finding]:
     path = component.folder / node.value
     length = len(node.text or "")
-    if not path.is_file():
+    if not is_file(path):
         near = _nearest(component.folder, path, kind)
         yield MISSING_FILE.at(
             node.place,

@@ -28,7 +28,7 @@ def mend(component: ComponentSubject, summary: str, edit: Edit) -> Fix | None:
         with path.open(encoding="utf-8", newline="") as stream:
             text = stream.read()
         edit(text)
-    except (OSError, ValueError, ArtifactflowError):
+    except (OSError, ValueError, yaml.YAMLError, ArtifactflowError):
         return None
     return Fix(path, summary, change=edit)
 

@@ -19,6 +19,7 @@ from artifactflow.errors import Place, near_matches
 from artifactflow.parameters import Parameter
 from artifactflow.read.command_line import CommandLine, Option
 from artifactflow.read.command_words import Placeholder
+from artifactflow.read.paths import exists
 
 RULES: tuple[Rule, ...] = catalogue.RULES
 
@@ -49,7 +50,7 @@ def check_mismatches(component: ComponentSubject) -> Iterator[Finding]:
 
 def _missing_script(component: ComponentSubject, point: EntryPointSubject) -> Iterator[Finding]:
     path, command = point.missing_script, point.command
-    if path is None or command is None or path.exists():
+    if path is None or command is None or exists(path):
         return  # Python runs a folder that has a __main__.py
     script = command.script or ""
     files = sorted(str(file.relative_to(component.folder)) for file in component.folder.glob("*.py"))

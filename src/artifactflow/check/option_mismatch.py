@@ -9,6 +9,7 @@ from typing import Any
 
 from artifactflow.check import mismatch_catalogue as catalogue
 from artifactflow.check.findings import Finding, Fix
+from artifactflow.check.parameter_secrets import is_secret
 from artifactflow.check.script_rules import SENTINELS
 from artifactflow.check.subjects import ComponentSubject
 from artifactflow.contract import Contract, Input
@@ -86,10 +87,13 @@ def _default(where: _Where, parameter: Parameter, option: Option) -> Iterator[Fi
             given = theirs if isinstance(theirs, (str, int, float)) else None
             yield catalogue.REQUIRED.at(
                 place,
-                f"{parameter.name} is required here, and has the default {given!r} in the script ({_at(option)})"
+                f"{parameter.name} is required here, and has the default {_shown(parameter, given)} in the script "
+                f"({_at(option)})"
                 if ours is REQUIRED
                 else f"{parameter.name} has a default here, and is required by the script ({_at(option)})",
-                hint=f"write default: {format_value(given)}" if ours is REQUIRED else "take one of the two away",
+                hint=f"write default: {_shown(parameter, given, format_value(given))}"
+                if ours is REQUIRED
+                else "take one of the two away",
                 length=length,
             )
         return
@@ -99,9 +103,11 @@ def _default(where: _Where, parameter: Parameter, option: Option) -> Iterator[Fi
         place, length = where.of("default")
         yield catalogue.DEFAULT.at(
             place,
-            f"the default of {parameter.name} is {ours!r} here and {theirs!r} in the script ({_at(option)})",
-            hint=f"write the same in both; under mlflow the manifest's {ours!r} wins",
+            f"the default of {parameter.name} is {_shown(parameter, ours)} here and {_shown(parameter, theirs)} "
+            f"in the script ({_at(option)})",
+            hint=f"write the same in both; under mlflow the manifest's {_shown(parameter, ours)} wins",
             length=length,
+            masked=is_secret(parameter, ours),
         )
 
 
@@ -184,9 +190,11 @@ def _choices(where: _Where, parameter: Parameter, option: Option) -> Iterator[Fi
         place, length = where.of("default")
         yield catalogue.CHOICES.at(
             place,
-            f"the default of {parameter.name} is {default!r}, the script takes one of {shown} ({_at(option)})",
+            f"the default of {parameter.name} is {_shown(parameter, default)}, the script takes one of {shown} "
+            f"({_at(option)})",
             hint=f"write one of {shown}",
             length=length,
+            masked=is_secret(parameter, default),
         )
 
 
@@ -201,6 +209,11 @@ def _description(where: _Where, ours: str, option: Option) -> Iterator[Finding]:
         hint="write the same in both",
         length=length,
     )
+
+
+def _shown(parameter: Parameter, value: Value, text: str | None = None) -> str:
+    """A value as a message shows it: a secret only as `***`."""
+    return "***" if is_secret(parameter, value) else repr(value) if text is None else text
 
 
 def _words(text: str) -> str:

@@ -12,6 +12,7 @@ from artifactflow.check.subjects import OrchestratorSubject
 from artifactflow.check.tree import Tree
 from artifactflow.errors import near_matches
 from artifactflow.read.orchestrated import Orchestrator
+from artifactflow.read.paths import is_folder
 from artifactflow.read.source import read_text
 
 CHILD_MISSING = Rule(
@@ -102,8 +103,8 @@ def _check_child(child: Child) -> Iterator[Finding]:
     run = child.run
     if child.missing is not None:
         folder = child.missing
-        beside = sorted(path.name for path in folder.parent.iterdir()) if folder.parent.is_dir() else []
-        what = "it has no MLproject file" if folder.is_dir() else "there is no such folder"
+        beside = sorted(path.name for path in folder.parent.iterdir()) if is_folder(folder.parent) else []
+        what = "it has no MLproject file" if is_folder(folder) else "there is no such folder"
         yield CHILD_MISSING.at(
             run.place,
             f"the root runs the component {run.target}, and {what}",

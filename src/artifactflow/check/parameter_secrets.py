@@ -8,7 +8,7 @@ from typing import Final
 
 from artifactflow.check.findings import Finding, Rule, Severity
 from artifactflow.check.stated_parameters import StatedParameter
-from artifactflow.parameters import ParameterType
+from artifactflow.parameters import Parameter, ParameterType
 
 SECRET = Rule(
     "P110",
@@ -62,7 +62,12 @@ def check_secret(parameter: StatedParameter) -> Iterator[Finding]:
         )
 
 
-def _why(parameter: StatedParameter, text: str) -> str | None:
+def is_secret(parameter: StatedParameter | Parameter, value: object) -> bool:
+    """Whether a value of a parameter is a secret, which no message may repeat."""
+    return _why(parameter, str(value).strip()) is not None
+
+
+def _why(parameter: StatedParameter | Parameter, text: str) -> str | None:
     password = _password_in_address.search(text)
     if password is not None and not _is_placeholder(password["password"]):
         return "an address with a password"

@@ -8,6 +8,7 @@ from typing import Final
 
 from artifactflow.check.findings import Finding, Fix, Rule, Severity
 from artifactflow.check.manifest_fixes import mend, quoted, replace_value
+from artifactflow.check.parameter_secrets import is_secret
 from artifactflow.check.stated_parameters import StatedParameter, typed
 from artifactflow.check.subjects import ComponentSubject
 from artifactflow.errors import ContractError, UsageError
@@ -188,6 +189,7 @@ def _check_typed(
             f"its default is {_shown(parameter, node.value)}",
             hint=f"write a default of the type {kind.value}, or correct the type",
             length=length,
+            masked=_hidden(parameter, node.value),
         )
         return
     if _is_other_number(node):
@@ -260,6 +262,7 @@ def _check_range(parameter: StatedParameter) -> Iterator[Finding]:
             f"{parameter.name} takes {stated.expects()}, its default is {_shown(parameter, node.value)}",
             hint="correct the default, or what is allowed",
             length=max(1, len(node.text or "")),
+            masked=_hidden(parameter, node.value),
         )
 
 
@@ -277,8 +280,12 @@ def _bound(parameter: StatedParameter, key: str) -> float | None:
 
 
 def _shown(parameter: StatedParameter, value: object) -> str:
-    """A value for a message, masked where the parameter is secret, and not too long."""
-    if parameter.secret:
+    """A value for a message, masked where it is a secret, and not too long."""
+    if _hidden(parameter, value):
         return "***"
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _hidden(parameter: StatedParameter, value: object) -> bool:
+    return parameter.secret or is_secret(parameter, value)

@@ -12,6 +12,7 @@ from artifactflow.contract import DEFAULT_OUTPUT_TYPE, Input, Output, fill_templ
 from artifactflow.errors import ArtifactflowError, UsageError
 from artifactflow.parameters import Value
 from artifactflow.pipeline import Interpolation, Literal, OutputOf, Step
+from artifactflow.read.paths import exists
 
 TYPE_DIFFERS = Rule(
     "L508",
@@ -122,7 +123,7 @@ def _check_input(facts: PipelineFacts, step: Step, item: Input) -> Iterator[Find
         if known is None or not isinstance(known.value, str) or known.value.startswith(URI_PREFIX):
             return
         path = facts.pipeline.folder / Path(known.value).expanduser()
-        if known.value and not path.exists():
+        if known.value and not exists(path):
             yield INPUT_FILE_MISSING.at(
                 place,
                 f"step {step.name}: the input {item.name} is {known.value}, and there is no {path}",

@@ -34,19 +34,23 @@ ALL_RULES = (UNREADABLE, *RULES)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The findings, and how much was looked at."""
+    """The findings, and how much was looked at. `notes` says which scripts could not be traced, and why."""
 
     findings: tuple[Finding, ...]
     components: int
     pipelines: int
+    notes: tuple[str, ...] = ()
 
     def count(self, severity: Severity) -> int:
         """How many findings are of this severity."""
         return sum(finding.rule.severity is severity for finding in self.findings)
 
 
-def check_paths(paths: Sequence[Path], settings: Settings | None = None, *, mends: bool = True) -> Report:
-    """Check everything below `paths`. No code of the user's is run.
+def check_paths(
+    paths: Sequence[Path], settings: Settings | None = None, *, mends: bool = True, trace: bool = False
+) -> Report:
+    """Check everything below `paths`. No code of the user's is run, unless `trace` asks for it: then each script of a
+    component whose text does not tell all of its options is started, up to where it parses its arguments.
 
     Without `mends` the findings say that they can be mended but cannot do it; many components are then checked on all
     processors. Raises NotFoundError for a path that does not exist, UsageError for settings that name no rule.
@@ -54,7 +58,9 @@ def check_paths(paths: Sequence[Path], settings: Settings | None = None, *, mend
     chosen = settings or Settings()
     check_words([*chosen.select, *chosen.ignore], ALL_RULES)
     tree = read_tree(paths, chosen.exclude)
-    findings = _findings(tree, mends=mends)
+    for component in tree.components:
+        component.reading.trace = trace
+    findings = _findings(tree, here=mends or trace)
     found = {(*finding.sort_key, finding.message): finding for finding in findings if chosen.wants(finding.rule)}
     lines = _Lines()
     kept = [finding for finding in found.values() if not is_suppressed(finding, lines.line(finding.place))]
@@ -62,13 +68,15 @@ def check_paths(paths: Sequence[Path], settings: Settings | None = None, *, mend
         tuple(sorted(kept, key=lambda finding: finding.sort_key)),
         components=len(tree.components),
         pipelines=len(tree.pipelines),
+        notes=tuple(note for component in tree.components for note in component.reading.notes),
     )
 
 
-def _findings(tree: Tree, *, mends: bool) -> Iterator[Finding]:
+def _findings(tree: Tree, *, here: bool) -> Iterator[Finding]:
+    """What is found. `here` keeps it in this process, where mends can be made and notes are kept."""
     for check_tree in TREE_CHECKS:
         yield from check_tree(tree)
-    if mends:
+    if here:
         for component in tree.components:
             yield from _check_component(component)
     else:

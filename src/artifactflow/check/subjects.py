@@ -20,10 +20,12 @@ from artifactflow.read.environment import read_environment_entries
 from artifactflow.read.mlproject import EnvironmentFile, Manifest, read_manifest
 from artifactflow.read.orchestrated import Orchestrator
 from artifactflow.read.orchestrator import read_orchestrator
+from artifactflow.read.paths import is_file
 from artifactflow.read.pipeline import read_pipeline
 from artifactflow.read.requirements import Entry
 from artifactflow.read.script import read_script
 from artifactflow.read.signature_source import contract_of_script
+from artifactflow.read.trace_script import merge, trace_script
 from artifactflow.read.tracking import TrackingUse, read_tracking
 from artifactflow.read.yaml import Node, read_yaml_file
 
@@ -32,9 +34,14 @@ Value = TypeVar("Value")
 
 @dataclass
 class Reading:
-    """Reads, and keeps the errors of what could not be read, by file."""
+    """Reads, and keeps the errors of what could not be read, by file.
+
+    `trace` allows to run a script whose text does not tell its whole command line; `notes` says where that failed.
+    """
 
     errors: list[ArtifactflowError] = field(default_factory=list)
+    trace: bool = False
+    notes: list[str] = field(default_factory=list)
 
     def attempt(self, read: Callable[[], Value], file: Path) -> Value | None:
         """What `read` gives, or None with its error kept and placed in `file`."""
@@ -51,16 +58,24 @@ class Reading:
 class ScriptSubject:
     """A Python script: its command line, its step function's contract, what it tells trackers.
 
-    `contract` is None where the script runs no step function.
+    `folder` is where its component runs it. `contract` is None where the script runs no step function.
     """
 
     path: Path
+    folder: Path
     reading: Reading = field(default_factory=Reading)
 
     @cached_property
     def command_line(self) -> CommandLine | None:
         """The options that the script takes."""
-        return self.reading.attempt(lambda: read_script(self.path), self.path)
+        line = self.reading.attempt(lambda: read_script(self.path), self.path)
+        if line is None or line.complete or line.kind not in ("argparse", "none") or not self.reading.trace:
+            return line
+        try:
+            return merge(line, trace_script(self.path, self.folder))
+        except ArtifactflowError as error:
+            self.reading.notes.append(f"{self.path}: {error.message}")
+            return line
 
     @cached_property
     def contract(self) -> Contract | None:
@@ -121,13 +136,13 @@ class ComponentSubject:
         if command is None or command.script is None:
             return EntryPointSubject(contract, command, None)
         path = self.folder / command.script
-        if not path.is_file():
+        if not is_file(path):
             return EntryPointSubject(contract, command, None, missing_script=path)
         return EntryPointSubject(contract, command, self.script(path))
 
     def script(self, path: Path) -> ScriptSubject:
         """The script at `path`, the same one each time."""
-        return self._scripts.setdefault(path, ScriptSubject(path, self.reading))
+        return self._scripts.setdefault(path, ScriptSubject(path, self.folder, self.reading))
 
     @cached_property
     def _scripts(self) -> dict[Path, ScriptSubject]:
@@ -142,7 +157,7 @@ class ComponentSubject:
     def environment_entries(self) -> tuple[Entry, ...] | None:
         """What the environment file asks for, line by line; None where there is none or it cannot be read."""
         file = self.environment_file
-        if file is None or not file.path.is_file():
+        if file is None or not is_file(file.path):
             return None
         return self.reading.attempt(lambda: read_environment_entries(file.path, file.kind), file.path)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from artifactflow.check.subjects import ComponentSubject, OrchestratorSubject, PipelineSubject
 from artifactflow.errors import NotFoundError
 from artifactflow.read.mlproject import MANIFEST_NAME
+from artifactflow.read.paths import is_folder
 from artifactflow.read.pipeline import PIPELINE_FILES
 
 LEFT_OUT = frozenset({"__pycache__", "node_modules", "mlruns", "wandb", "site-packages", "build", "dist"})
@@ -105,6 +106,6 @@ _RUN_WORDS = (b"mlflow.run", b"mlflow run", b"mlflow.projects", b"import run", b
 
 
 def _manifest_in(folder: Path) -> Path | None:
-    if not folder.is_dir():
+    if not is_folder(folder):
         return None
     return next((path for path in sorted(folder.iterdir()) if path.name.lower() == MANIFEST_NAME), None)

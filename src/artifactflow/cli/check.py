@@ -28,6 +28,13 @@ def command(
     fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show the mends as a diff and write nothing.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 8 for warnings too.")] = False,
+    trace: Annotated[
+        bool,
+        typer.Option(
+            "--trace",
+            help="Run scripts up to where they parse their arguments, if their text does not tell all options.",
+        ),
+    ] = False,
     explain: Annotated[str | None, typer.Option(metavar="CODE", help="Explain a rule and stop.")] = None,
     rules: Annotated[bool, typer.Option("--rules", help="List the rules and stop.")] = False,
 ) -> None:
@@ -45,10 +52,12 @@ def command(
     chosen = paths or [Path()]
     settings = _settings(chosen[0], _words(select), _words(ignore))
     if fix and not diff:
-        done = fix_all(lambda: check_paths(chosen, settings).findings)
+        done = fix_all(lambda: check_paths(chosen, settings, trace=trace).findings)
         for mend in done:
             typer.echo(f"mended {mend.file}: {mend.summary}", err=True)
-    report = check_paths(chosen, settings, mends=diff)
+    report = check_paths(chosen, settings, mends=diff, trace=trace)
+    for note in report.notes:
+        typer.echo(f"note: {note}", err=True)
     if diff:
         typer.echo(diff_of(report.findings), nl=False)
     else:

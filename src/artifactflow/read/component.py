@@ -10,6 +10,7 @@ from artifactflow.parameters import Parameter, ParameterType
 from artifactflow.pipeline import Interpolation, ParameterName, Pipeline, Step
 from artifactflow.read.built_in import built_in_component
 from artifactflow.read.mlproject import find_manifest, read_component
+from artifactflow.read.paths import is_file, is_folder
 from artifactflow.read.pipeline import find_pipeline_file, read_pipeline
 
 
@@ -21,7 +22,7 @@ def load_component(reference: str, folder: Path) -> Component:
     if reference.startswith(BUILT_IN_PREFIX):
         return built_in_component(reference.removeprefix(BUILT_IN_PREFIX))
     path = folder / reference
-    if not path.is_dir():
+    if not is_folder(path):
         raise NotFoundError(
             f"there is no component {reference!r}: {path} is no folder",
             hint=f"create it: artifactflow scaffold {path.name} --into {path.parent}",
@@ -34,7 +35,7 @@ def load_pipeline(path: Path, config: Path | None = None) -> Pipeline:
 
     Raises NotFoundError where there is neither.
     """
-    if path.is_dir():
+    if is_folder(path):
         file = find_pipeline_file(path)
         if file is not None:
             return read_pipeline(file, config)
@@ -46,7 +47,7 @@ def load_pipeline(path: Path, config: Path | None = None) -> Pipeline:
             f"{path} holds neither a pipeline.yaml nor an MLproject",
             hint="start one: artifactflow scaffold new-step",
         )
-    if path.is_file():
+    if is_file(path):
         if path.name.lower() == "mlproject":
             return pipeline_of_one(read_component(path.parent))
         return read_pipeline(path, config)

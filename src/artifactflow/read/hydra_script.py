@@ -15,6 +15,7 @@ from artifactflow.read.click_options import stated
 from artifactflow.read.click_script import functions
 from artifactflow.read.command_line import CommandLine, Default, Option
 from artifactflow.read.module_constants import Module, qualified_name
+from artifactflow.read.paths import is_folder
 from artifactflow.read.static_values import UNKNOWN, Imported, Unknown
 from artifactflow.read.yaml import Node, read_yaml_file
 
@@ -158,7 +159,7 @@ def _dotted(group: str, parent: bool = False) -> str:
 
 def _add_group(composition: _Composition, group: str, chosen: object, place: Place) -> None:
     folder = composition.folder / group
-    files = sorted(file.stem for file in folder.glob("*.yaml")) if folder.is_dir() else None
+    files = sorted(file.stem for file in folder.glob("*.yaml")) if is_folder(folder) else None
     composition.options[group] = Option(
         names=(group,),
         dest=group,

@@ -17,6 +17,7 @@ from typing import Final
 
 from artifactflow.errors import ArtifactflowError, Place
 from artifactflow.read.distribution_names import DISTRIBUTION_NAMES
+from artifactflow.read.paths import is_file, is_folder
 from artifactflow.read.source import Source, read_source
 
 _REMOVED_MODULES: Final = """
@@ -212,13 +213,13 @@ def _files_of(statement: _Statement, importer: Path, bases: tuple[Path, ...]) ->
         package = importer.parent
         for _ in range(statement.level - 1):
             package = package.parent
-        if _is_file(initial := package / "__init__.py"):
+        if is_file(initial := package / "__init__.py"):
             yield initial
         yield from _module_files(package, parts, statement.names)
         return
     # A regular module anywhere on the path wins over a namespace package before it, as in Python.
     candidates = [base for base in bases if _is_module(base / parts[0])] or [
-        base for base in bases if _is_folder(base / parts[0])
+        base for base in bases if is_folder(base / parts[0])
     ]
     if candidates:
         yield from _module_files(candidates[0], parts, statement.names)
@@ -229,12 +230,12 @@ def _module_files(base: Path, parts: tuple[str, ...], names: tuple[str, ...]) ->
     path = base
     for part in parts:
         path = path / part
-        if _is_file(initial := path / "__init__.py"):
+        if is_file(initial := path / "__init__.py"):
             yield initial
-        elif _is_file(module := path.with_name(f"{part}.py")):
+        elif is_file(module := path.with_name(f"{part}.py")):
             yield module
             return
-        elif not _is_folder(path):
+        elif not is_folder(path):
             return
     for name in names:
         if name == "*":
@@ -244,18 +245,4 @@ def _module_files(base: Path, parts: tuple[str, ...], names: tuple[str, ...]) ->
 
 
 def _is_module(path: Path) -> bool:
-    return _is_file(path / "__init__.py") or _is_file(path.with_name(f"{path.name}.py"))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name longer than any file's
-        return False
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
+    return is_file(path / "__init__.py") or is_file(path.with_name(f"{path.name}.py"))

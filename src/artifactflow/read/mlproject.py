@@ -25,6 +25,7 @@ from artifactflow.contract import (
 from artifactflow.errors import ContractError, NotFoundError, Place
 from artifactflow.parameters import Parameter
 from artifactflow.read.mlproject_parameters import mlflow_text, read_parameters, text_of
+from artifactflow.read.paths import exists, is_folder
 from artifactflow.read.yaml import Node, read_yaml_file
 
 MANIFEST_NAME = "mlproject"
@@ -73,7 +74,7 @@ class Manifest:
 
 def find_manifest(folder: Path) -> Path | None:
     """The manifest of a component's folder, or None."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return None
     found = (path for path in folder.iterdir() if path.name.lower() == MANIFEST_NAME and path.is_file())
     return min(found, default=None)
@@ -99,7 +100,7 @@ def _environment(file: EnvironmentFile | None) -> Environment | None:
 
     if file is None:
         return None
-    if not file.path.exists():
+    if not exists(file.path):
         raise ContractError(
             f"there is no environment file {file.path}", hint="write it, or correct its name here", place=file.place
         )

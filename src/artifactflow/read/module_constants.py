@@ -14,6 +14,7 @@ from typing import Final
 
 from artifactflow.errors import ContractError, NotFoundError, OutsideError, Place
 from artifactflow.read.constants import evaluate
+from artifactflow.read.paths import is_file
 from artifactflow.read.source import nodes_of, parse_source
 from artifactflow.read.static_values import UNKNOWN, EnumMember, Imported, Members
 
@@ -61,7 +62,7 @@ def read_module(path: Path) -> Module:
 
     Raises NotFoundError, OutsideError where it cannot be read, and ContractError as `parse_module` does.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise NotFoundError(f"there is no script {path}", hint="check the path, and the folder that it starts from")
     try:
         if path.stat().st_size > LARGEST_FILE:

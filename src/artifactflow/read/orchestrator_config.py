@@ -9,6 +9,7 @@ from typing import Final
 
 from artifactflow.errors import Place
 from artifactflow.parameters import Value
+from artifactflow.read.paths import is_file
 from artifactflow.read.yaml import Node, read_yaml_file
 
 Values = dict[str, tuple[Value, Place]]
@@ -23,7 +24,7 @@ def find_config(folder: Path, config_path: str, config_name: str) -> Path | None
         return None
     for ending in ("", ".yaml", ".yml"):
         path = folder / config_path / f"{config_name}{ending}"
-        if path.suffix in {".yaml", ".yml"} and path.is_file():
+        if path.suffix in {".yaml", ".yml"} and is_file(path):
             return path
     return None
 

@@ -27,6 +27,7 @@ from packaging.utils import (
 )
 
 from artifactflow.errors import ContractError, NotFoundError, OutsideError, Place
+from artifactflow.read.paths import exists, is_file
 
 MAX_FILE_SIZE = 4 * 1024 * 1024
 """Bytes of a requirements file that are read at most; a locked file with hashes has some hundred thousand."""
@@ -233,7 +234,7 @@ def _problem_of_include(target: str, folder: Path) -> str | None:
     if _address.match(target) and not target.startswith("file:"):
         return f"requirements behind an address are not read: {target}"
     file = folder / _path_of(target)
-    return None if _exists(file) and file.is_file() else f"there is no file {target}"
+    return None if is_file(file) else f"there is no file {target}"
 
 
 def _addressed(text: str, place: Place, folder: Path, role: EntryRole) -> Entry:
@@ -251,7 +252,7 @@ def _addressed(text: str, place: Place, folder: Path, role: EntryRole) -> Entry:
     written, listed = (match["path"], match["extras"] or "") if match else (text, "")
     extras = tuple(extra.strip() for extra in listed.split(",") if extra.strip())
     path = folder / _path_of(written)
-    problem = None if _exists(path) else f"there is no file or folder {written}"
+    problem = None if exists(path) else f"there is no file or folder {written}"
     name = _name_of_archive(path.name) or _name_of_project(path)
     return Entry(text, place, role, name=name, extras=extras, address=written, problem=problem)
 
@@ -273,13 +274,6 @@ def _is_path(text: str) -> bool:
 def _path_of(text: str) -> Path:
     path = Path(unquote(urlsplit(text).path)) if text.startswith("file:") else Path(text)
     return path.expanduser() if text.startswith("~/") else path
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name longer than any file's, a folder that we may not look into
-        return False
 
 
 def _address_is_pinned(address: str) -> bool:

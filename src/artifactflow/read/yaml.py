@@ -16,6 +16,7 @@ from typing import Any, Final
 import yaml
 
 from artifactflow.errors import ContractError, NotFoundError, OutsideError, Place, near_matches
+from artifactflow.read.paths import is_file
 from artifactflow.read.yaml_errors import place_of, translated, unprintable
 
 MAXIMUM_BYTES: Final = 1024 * 1024
@@ -130,7 +131,7 @@ def read_yaml_file(path: Path) -> Node:
     1 MiB, for bytes that are not UTF-8 and for everything that `read_yaml` refuses.
     """
     place = Place(str(path))
-    if not path.is_file():
+    if not is_file(path):
         raise NotFoundError(f"there is no file {path}")
     try:
         with path.open("rb") as file:
