@@ -66,9 +66,9 @@ Binding = Literal | Interpolation | OutputOf | Stored
 class Step:
     """One use of an entry point in a pipeline. `places` says where each binding stands, for messages.
 
-    A `matrix` maps parameters to lists of values: the step is then its cells, one for each combination. A failed step is
-    tried `retries` times more, after pauses that double; one that takes longer than `timeout` seconds is ended. `tags`
-    are names that a selection may use.
+    A `matrix` maps parameters to lists of values: the step is then its cells, one for each combination. A failed step
+    is tried `retries` times more, after pauses that double; one that takes longer than `timeout` seconds is ended.
+    `tags` are names that a selection may use.
     """
 
     name: str

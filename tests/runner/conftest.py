@@ -10,7 +10,7 @@ from artifactflow.errors import ArtifactflowError
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_pipeline
 from artifactflow.runner import Options, Silent, bind_pipeline, plan_pipeline, run_pipeline
-from artifactflow.runs import PipelineRun, StepOutcome
+from artifactflow.runs import StepOutcome
 from artifactflow.store import Store
 
 

@@ -26,7 +26,7 @@ MAXIMUM_CONFIG_BYTES = 1 << 20
 
 
 def code_digests(component: Component, contract: Contract) -> dict[str, str]:
-    """What counts as code, with the digest of each part: `main.py::fit` for a function or class, `main.py` for the rest.
+    """What counts as code, with the digest of each part: `main.py::fit` a function or class, `main.py` the rest.
 
     Counted are code and config files of the folder that git would not ignore, and what the contract's `include` names;
     not the manifest and the environment file, whose meaning is in the contract and the environment already. Python

@@ -1,7 +1,7 @@
 """Locks between runs on one store: who executes a cache key, and whether a run is still alive.
 
-All are bytes of one file, locked by POSIX record locks: nothing accumulates, and the kernel lets go when a process ends,
-however it ends. Such locks belong to the process, so one process must not ask twice for the same.
+All are bytes of one file, locked by POSIX record locks: nothing accumulates, and the kernel lets go when a process
+ends, however it ends. Such locks belong to the process, so one process must not ask twice for the same.
 """
 
 from __future__ import annotations

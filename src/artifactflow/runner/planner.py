@@ -31,8 +31,8 @@ class PlannedStep:
     """A step with its decision.
 
     `versions` are the inputs that are known by now, and `gathered` those that are the folders of a matrix;
-    `ingredients` and `cache_key` are None while an input is still to be made by a step before. `reused` is the run whose
-    outputs serve, for REUSE and SKIP.
+    `ingredients` and `cache_key` are None while an input is still to be made by a step before. `reused` is the run
+    whose outputs serve, for REUSE and SKIP.
     """
 
     bound: BoundStep

@@ -271,7 +271,7 @@ class _PipelineExecution:
         error: BaseException | None = None
         try:
             execution.work(self.stop)
-        except BaseException as raised:  # noqa: BLE001 - handed to the thread that can deal with it
+        except BaseException as raised:
             error = raised
         self.worked.put(_Worked(position, execution, error))
 
