@@ -10,19 +10,19 @@ from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
 from artifactflow import __version__
-from artifactflow.cli.options import new_app
+from artifactflow.cli.options import CommandGroup, new_app
 from artifactflow.errors import ArtifactflowError, near_matches
 
 COMMANDS = {
-    "download": "Download a file, extract it, and register it as an artifact.",
-    "train": "Train a scikit-learn model and register it with its metrics.",
+    "download": "Download a file, verify it, extract it if it is an archive, and register it as an artifact.",
+    "train": "Train a model on a table, or on scikit-learn's iris, and score it on rows that it has not seen.",
     "run-pipeline": "Run a pipeline, or a component, reusing what has not changed.",
+    "plan": "Show what a run would do, and why, without running anything.",
+    "why": "Tell why a step ran, or was reused, in a run of the past.",
     "artifacts": "List, show, fetch, put and name the artifacts in the store.",
     "runs": "List and show what was run, with its logs.",
-    "scaffold": "Write a new component that runs at once.",
 }
 """Each command with its line in the help; it lives in the module of its name, which has an `app`.
 
@@ -30,7 +30,7 @@ The help is stated here so that showing it loads no command. A test holds it aga
 """
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(CommandGroup):
     """The commands of `COMMANDS`, each imported when it is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -46,13 +46,6 @@ class LazyGroup(TyperGroup):
         command = typer.main.get_command(module.app)
         command.name = name
         return command
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As Typer does it, with near matches for a command that does not exist."""
-        if args and not args[0].startswith("-") and args[0].replace("_", "-") not in COMMANDS:
-            near = near_matches(args[0], COMMANDS) or "artifactflow --help lists the commands"
-            raise typer.BadParameter(f"there is no command {args[0]!r}\nhint: {near}")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The table, without loading any command."""
@@ -84,15 +77,17 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _fail("error: artifactflow does not run on Windows\nhint: use it under WSL 2", 7)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, prog_name="artifactflow", standalone_mode=False)
     except ArtifactflowError as error:
         _fail(error.render(), error.exit_code)
     except typer.TyperException as error:
         _fail(_usage_text(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail("error: stopped by the user", 130)
-    except BrokenPipeError:
-        # The reader has gone (`| head`): not an error. Nothing more may be written, not even at exit.
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        # The reader has gone (`| head`): not an error, though Typer ends with 1. Nothing more may be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
     raise SystemExit(code if isinstance(code, int) else 0)
@@ -101,10 +96,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _usage_text(error: typer.TyperException) -> str:
     if type(error).__name__ == "NoArgsIsHelpError":
         return error.format_message()
-    message = error.format_message()
     context = getattr(error, "ctx", None)
+    message = error.format_message().removeprefix("Invalid value: ")
     hint = "" if context is None or "hint:" in message else f"\nhint: {context.command_path} --help shows the options"
-    message = message.removeprefix("Invalid value: ")
+    if hasattr(error, "possibilities") and hasattr(error, "option_name"):
+        message = f"there is no option {error.option_name}"
+        near = near_matches(error.option_name, error.possibilities or ())
+        hint = f"\nhint: {near}" if near else hint
     return f"error: {message[:1].lower()}{message[1:]}{hint}"
 
 

@@ -9,12 +9,12 @@ import typer
 
 from artifactflow.artifact import ArtifactRef, Version, check_alias
 from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, open_store, required_store
-from artifactflow.cli.render import print_json, print_table, size_text
+from artifactflow.cli.render import print_json, print_table, shown_path, size_text
 from artifactflow.contract import DEFAULT_OUTPUT_TYPE, stem
 from artifactflow.errors import NotFoundError
 from artifactflow.lineage import LineageNode, upstream, users
 from artifactflow.runs import Run
-from artifactflow.store import Store
+from artifactflow.store import Store, find_store
 
 app = new_app(no_args_is_help=True)
 
@@ -48,7 +48,7 @@ def list_artifacts(
     if name is None:
         versions = [version for version in versions if "latest" in aliases[version.name].get(version.number, [])]
     if not versions:
-        typer.echo("no artifacts yet: artifactflow download --file-url … makes one")
+        typer.echo(f"no artifacts {'of this type' if kind else 'yet'} in {shown_path(find_store(Path.cwd(), store))}")
         return
     print_table(
         ["name", "version", "type", "size", "files", "digest", "aliases", "created", "description"],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -28,16 +30,44 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """A table without frames: it can be read, copied and grepped. `right` names the columns of numbers."""
+    """A table without frames: it can be read, copied and grepped. `right` names the columns of numbers.
+
+    Without any column's name there is no header. On a terminal Rich fits the table into the width; elsewhere the
+    columns are aligned and nothing is folded.
+    """
+    cells = [list(row) for row in rows]
+    if not sys.stdout.isatty():
+        header = [list(columns)] if any(columns) else []
+        _print_aligned([*header, *cells], [column in right for column in columns])
+        return
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
+    for row in cells:
         table.add_row(*(Text(cell) for cell in row))
-    console().print(table)
+    shown = console()
+    with shown.capture() as captured:
+        shown.print(table)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _print_aligned(rows: list[list[str]], right: list[bool]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(row, widths, right, strict=True)
+        ]
+        typer.echo("  ".join(cells).rstrip())
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as it can be given from here: relative where it lies below the working folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def size_text(size: int) -> str:

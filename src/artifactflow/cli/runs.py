@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, required_store
-from artifactflow.cli.render import print_json, print_table, seconds_text
+from artifactflow.cli.render import print_json, print_table, seconds_text, shown_path
 from artifactflow.errors import NotFoundError
 from artifactflow.parameters import format_value
 from artifactflow.runs import PipelineRun, Run
-from artifactflow.store import Store
+from artifactflow.store import Store, find_store
 
 app = new_app(no_args_is_help=True)
 
@@ -34,7 +35,9 @@ def list_runs(
 ) -> None:
     """List the runs of pipelines, newest first, or of steps."""
     opened = existing_store(store)
-    if steps:
+    if opened is None and not json:
+        typer.echo(f"no runs yet in {shown_path(find_store(Path.cwd(), store))}")
+    elif steps:
         _list_steps(opened.runs(limit) if opened else [], json=json)
     else:
         _list_pipelines(opened.pipeline_runs(limit) if opened else [], json=json)
@@ -160,4 +163,4 @@ def log(run: RunArgument, store: StoreOption = None, json: JsonOption = False) -
     for step, text in texts.items():
         if len(texts) > 1:
             typer.echo(f"== {step}")
-        typer.echo(text, nl=not text.endswith("\n"))
+        typer.echo(text, nl=bool(text) and not text.endswith("\n"))
