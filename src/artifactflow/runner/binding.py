@@ -335,7 +335,7 @@ class _Binder:
         if not path.exists():
             raise UsageError(
                 f"step {step.name}: the input {item.name} is {path}, which does not exist",
-                hint=f"give a path that exists, or {URI_PREFIX}/NAME/ALIAS for a stored artifact",
+                hint=f"give a path that exists, or {URI_PREFIX}NAME/ALIAS for a stored artifact",
             )
         return LocalPath(path)
 
