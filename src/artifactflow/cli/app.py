@@ -23,6 +23,10 @@ COMMANDS = {
     "why": "Tell why a step ran, or was reused, in a run of the past.",
     "artifacts": "List, show, fetch, put and name the artifacts in the store.",
     "runs": "List and show what was run, with its logs.",
+    "check": "Find where components contradict themselves, and mend it.",
+    "scaffold": "Write a new component that runs at once.",
+    "adopt": "Turn a script or a folder into a component.",
+    "schema": "Print a JSON Schema for editors.",
 }
 """Each command with its line in the help; it lives in the module of its name, which has an `app`.
 

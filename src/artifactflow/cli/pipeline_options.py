@@ -64,6 +64,6 @@ def parse_options(texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageError(f"-P takes NAME=VALUE, got {text!r}")
+            raise UsageError(f"-P takes NAME=VALUE, got {text!r}", hint="for example: -P max_iter=300")
         given[name.strip().replace("-", "_") if "." not in name else name.strip()] = value
     return given

@@ -27,6 +27,7 @@ from artifactflow.errors import FindingsError
 from artifactflow.parameters import SourceKind, format_value
 from artifactflow.plan import Decision
 from artifactflow.runner import plan_pipeline
+from artifactflow.runner.binding import shown_value
 from artifactflow.runner.planner import PlannedStep
 
 app = new_app()
@@ -87,7 +88,7 @@ def _totals(planned: list[PlannedStep]) -> dict[str, int]:
 
 
 def _masked(step: PlannedStep, name: str) -> Any:
-    return step.bound.contract.parameter(name).shown(step.bound.parameters[name])
+    return shown_value(step.bound.contract.parameter(name), step.bound.parameters[name])
 
 
 def _parameters_text(step: PlannedStep) -> str:

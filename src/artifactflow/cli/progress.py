@@ -109,7 +109,10 @@ class PipelineProgress:
         if self.quiet:
             return
         if self.live is None:
-            typer.echo(text)
+            try:
+                typer.echo(text)
+            except BrokenPipeError:
+                self.quiet = True  # whoever read along has gone (`| head`); the run goes on
         else:
             from rich.text import Text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -48,6 +49,28 @@ def masked_address(address: str) -> str:
         authority = f"{MASK}@{authority.rpartition('@')[2]}"
     query = _value_pattern.sub(lambda match: f"={MASK}" if match[0].startswith("=") else MASK, query)
     return f"{scheme}://{authority}{slash}{path}{question_mark}{query}"
+
+
+_signing_names = re.compile(
+    r"(x-(amz|goog|ms)-.*|sig|signature|expires|policy|key-pair-id|awsaccesskeyid|googleaccessid"
+    r"|(access_?)?token|api_?key|password|secret)\Z",
+    re.IGNORECASE,
+)
+"""Names of query values that say who asks. Any other may say what for, and a wrong guess would reuse a wrong file."""
+
+
+def address_identity(address: str) -> str:
+    """What of an address decides which file it names: the masked address, and a digest of its harmless query values.
+
+    User info and the values of a signature say who asks, not what for; they are secret and change with every signing.
+
+    >>> address_identity("https://me:word@host/data.csv?Signature=abc") == "https://***@host/data.csv?Signature=***"
+    True
+    """
+    query = address.partition("#")[0].partition("?")[2] if scheme_of(address) else ""
+    telling = [pair for pair in query.split("&") if pair and not _signing_names.match(pair.partition("=")[0])]
+    shown = masked_address(address)
+    return f"{shown}#{hashlib.sha256('&'.join(telling).encode()).hexdigest()[:12]}" if telling else shown
 
 
 def file_name_of(address: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def pipeline_from_node(root: Node, file: Path, config: Path | None) -> Pipeline:
         folder=folder,
         file=file,
         parameters=tuple(_parameter(key, node) for key, node in declared.items()),
-        steps=tuple(_steps(steps)),
+        steps=tuple(_steps(steps, declared.keys())),
         config=_config(root, file, config),
     )
 
@@ -155,7 +155,7 @@ def _scalar(node: Node, what: str) -> Value:
     return node.text  # a date, which YAML reads and no parameter holds
 
 
-def _steps(steps: Node) -> Iterator[Step]:
+def _steps(steps: Node, parameters: Collection[str]) -> Iterator[Step]:
     _refuse_duplicates(steps)
     for name, node in steps.mapping("steps").items():
         place = steps.key_place(name)
@@ -180,7 +180,7 @@ def _steps(steps: Node) -> Iterator[Step]:
             name=name,
             component=component.string("component"),
             entry_point=entry_point.string("entry_point") if entry_point else MAIN,
-            bindings={key: read_binding(value) for key, value in bindings.items()},
+            bindings={key: read_binding(value, parameters) for key, value in bindings.items()},
             matrix=dict(_matrix(node)),
             retries=_count(node, "retries"),
             timeout=_timeout(node),
@@ -238,8 +238,11 @@ def _matrix(step: Node) -> Iterator[tuple[str, tuple[Value, ...]]]:
         yield name, cells
 
 
-def read_binding(node: Node) -> Binding:
-    """What a value under `with:` means: a literal, a text with pipeline parameters, an output, a stored artifact."""
+def read_binding(node: Node, parameters: Collection[str] = ()) -> Binding:
+    """What a value under `with:` means: a literal, a text with pipeline parameters, an output, a stored artifact.
+
+    `${a.b}` is the output `b` of the step `a`, unless `a.b` is one of the pipeline's `parameters`.
+    """
     value = _scalar(node, "a value under with:")
     if not isinstance(value, str):
         return Literal(value)
@@ -268,8 +271,9 @@ def read_binding(node: Node) -> Binding:
     if not names:
         return Literal("".join(part for part in parts if isinstance(part, str)))
     whole = [part for part in parts if part != ""]
-    if any("." in name for name in names):
-        step, _, key = names[0].partition(".")
+    outputs = [name for name in names if "." in name and name not in parameters]
+    if outputs:
+        step, _, key = outputs[0].partition(".")
         if len(whole) == 1 and "." not in key:
             return OutputOf(step, key)
         raise node.error("an artifact cannot be part of a text", hint="bind it whole: ${step.output}")

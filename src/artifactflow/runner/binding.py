@@ -13,6 +13,7 @@ from pathlib import Path
 from artifactflow.artifact import URI_PREFIX, ArtifactRef, check_name
 from artifactflow.contract import Component, Contract, Input, fill_template
 from artifactflow.errors import ArtifactflowError, ContractError, Place, UsageError, near_matches
+from artifactflow.fetch.addresses import masked_address
 from artifactflow.parameters import Parameter, ParameterType, Source, SourceKind, Value, format_value
 from artifactflow.pipeline import (
     Binding,
@@ -188,6 +189,15 @@ def is_local_address(address: str) -> bool:
     """
     scheme, colon, _ = address.partition(":")
     return not colon or scheme == "file" or not scheme.isalnum() or len(scheme) == 1
+
+
+def shown_value(parameter: Parameter, value: Value) -> Value:
+    """The value as it may be shown and recorded: masked where it is secret, and where an address holds secrets."""
+    if value is None:
+        return None
+    if parameter.secret:
+        return "***"
+    return masked_address(value) if isinstance(value, str) else value
 
 
 class _Binder:

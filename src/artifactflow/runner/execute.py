@@ -18,7 +18,7 @@ from artifactflow.errors import ContractError, IntegrityError, InterruptedRunErr
 from artifactflow.executors import Ended, Executor, Stop, Task
 from artifactflow.formats.metadata import METADATA_VARIABLE, read_metadata
 from artifactflow.parameters import Value
-from artifactflow.runner.binding import BoundStep, LocalPath
+from artifactflow.runner.binding import BoundStep, LocalPath, shown_value
 from artifactflow.runner.events import Observer
 from artifactflow.runner.planner import PlannedStep
 from artifactflow.runs import Run, RunStatus, new_run_id, now
@@ -181,6 +181,7 @@ class StepExecution:
     def _places(self) -> dict[str, Path]:
         """Where each output will be: a path of this run alone, or the place in the component's folder."""
         places: dict[str, Path] = {}
+        self.folder.mkdir(parents=True, exist_ok=True)  # the log goes there, also of a step that produces nothing
         for output in self.planned.bound.contract.outputs:
             if output.placeholder:
                 folder = self.folder / "outputs" / output.key
@@ -285,8 +286,10 @@ class StepExecution:
 
 def _shown_parameters(bound: BoundStep) -> dict[str, Value]:
     """The parameters as they may be recorded: secrets masked."""
-    secret = {parameter.name for parameter in bound.contract.parameters if parameter.secret}
-    return {name: "***" if name in secret and value is not None else value for name, value in bound.parameters.items()}
+    return {
+        parameter.name: shown_value(parameter, bound.parameters[parameter.name])
+        for parameter in bound.contract.parameters
+    }
 
 
 def _remove(path: Path) -> None:

@@ -13,7 +13,7 @@ from artifactflow.artifact import Digest, Tree, TreeEntry, Version
 from artifactflow.contract import Component, Contract
 from artifactflow.environments.current import package_closure
 from artifactflow.errors import IntegrityError, NotFoundError, OutsideError
-from artifactflow.fetch.addresses import local_file
+from artifactflow.fetch.addresses import address_identity, local_file
 from artifactflow.parameters import ParameterType
 from artifactflow.pipeline import OutputOf, Stored
 from artifactflow.plan import Decision, Ingredients, InputIdentity, differences
@@ -141,6 +141,8 @@ class Planner:
                 parameters[parameter.name] = file.name
             elif parameter.secret and value is not None:
                 del parameters[parameter.name]
+            elif isinstance(value, str):
+                parameters[parameter.name] = address_identity(value)
         return Ingredients(
             component=component.reference or component.name,
             entry_point=contract.entry_point,

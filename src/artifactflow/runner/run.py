@@ -17,11 +17,10 @@ from artifactflow.environments.current import unsatisfied
 from artifactflow.errors import ArtifactflowError, InterruptedRunError, StepFailedError
 from artifactflow.executors import Executor, Stop
 from artifactflow.executors.command import CommandExecutor
-from artifactflow.parameters import Value
 from artifactflow.pipeline import Given, OutputOf, Pipeline, Stored
 from artifactflow.plan import Decision
 from artifactflow.read.component import load_component
-from artifactflow.runner.binding import BoundPipeline, BoundStep, bind
+from artifactflow.runner.binding import BoundPipeline, BoundStep, bind, shown_value
 from artifactflow.runner.events import Observer, Silent
 from artifactflow.runner.execute import StepExecution
 from artifactflow.runner.locks import RunLocks
@@ -147,11 +146,13 @@ class _PipelineExecution:
         self.worked: queue.SimpleQueue[_Worked] = queue.SimpleQueue()
         self.running: dict[int, tuple[PlannedStep, float]] = {}
         self.held: dict[int, Callable[[], None]] = {}
-        secret = {parameter.name for parameter in bound.pipeline.parameters if parameter.secret}
         self.record = PipelineRun(
             id=new_run_id(),
             pipeline=bound.pipeline.name,
-            parameters={name: _masked(name in secret, value) for name, (value, _) in bound.parameters.items()},
+            parameters={
+                parameter.name: shown_value(parameter, bound.parameters[parameter.name][0])
+                for parameter in bound.pipeline.parameters
+            },
             sources={name: str(source) for name, (_, source) in bound.parameters.items()},
             started=now(),
             facts={"pid": os.getpid()},
@@ -382,10 +383,6 @@ class _PipelineExecution:
             f"{len(self.errors)} steps failed:\n{messages}",
             hint=f"what is finished is kept; go on with: {self._rerun()}",
         )
-
-
-def _masked(secret: bool, value: Value) -> Value:
-    return "***" if secret and value is not None else value
 
 
 def environment_warnings(bound: BoundPipeline) -> list[str]:

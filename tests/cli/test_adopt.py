@@ -1,0 +1,119 @@
+"""`artifactflow adopt`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from artifactflow.read.mlproject import read_component
+
+TRAIN_IRIS = '''"""Fit logistic regression on iris and print how well it does."""
+
+import argparse
+
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, classification_report
+from sklearn.model_selection import train_test_split
+
+
+def main(test_size: float = 0.2, random_seed: int = 42, max_iter: int = 200) -> None:
+    iris = load_iris()
+    x_train, x_test, y_train, y_test = train_test_split(
+        iris.data, iris.target, test_size=test_size, random_state=random_seed
+    )
+    model = LogisticRegression(max_iter=max_iter, random_state=random_seed).fit(x_train, y_train)
+    predicted = model.predict(x_test)
+    print(f"Model Accuracy: {accuracy_score(y_test, predicted):.2f}")
+    print("Classification Report:")
+    print(classification_report(y_test, predicted, target_names=iris.target_names))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--test_size", type=float, default=0.2)
+    parser.add_argument("--random_seed", type=int, default=42)
+    parser.add_argument("--max_iter", type=int, default=200)
+    arguments = parser.parse_args()
+    main(arguments.test_size, arguments.random_seed, arguments.max_iter)
+'''
+
+
+@pytest.fixture
+def iris(tmp_path: Path) -> Path:
+    """The script that the project grew from, alone in a folder."""
+    folder = tmp_path / "iris"
+    folder.mkdir()
+    (folder / "train_iris.py").write_text(TRAIN_IRIS)
+    return folder
+
+
+def logged(folder: Path) -> str:
+    """What the one step that ran in a project has printed."""
+    (log,) = folder.glob(".artifactflow/runs/*/log")
+    return log.read_text()
+
+
+def test_the_first_script_becomes_a_component_that_runs_here_and_under_mlflow(cli, iris, artifactflow):
+    answer = cli("adopt", iris / "train_iris.py")
+    assert answer.out == "wrote iris/MLproject\nwrote iris/conda.yaml\n"
+    assert answer.err == ""
+    defaults = {p.name: p.default for p in read_component(iris).contract().parameters}
+    assert defaults == {"test_size": 0.2, "random_seed": 42, "max_iter": 200}
+    cli("check", iris, "--strict")
+    ours = artifactflow("run-pipeline", iris, "-P", "max_iter=300")
+    assert ours.returncode == 0, ours.stderr
+    assert "Model Accuracy: 1.00" in logged(iris)
+    theirs = subprocess.run(
+        [sys.executable, "-m", "mlflow", "run", ".", "--env-manager", "local", "-P", "max_iter=300"],
+        cwd=iris,
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "MLFLOW_TRACKING_URI": f"sqlite:///{iris.parent}/mlflow.db",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert theirs.returncode == 0, theirs.stderr
+    assert "Model Accuracy: 1.00" in theirs.stdout
+
+
+def test_files_that_exist_are_refused_shown_and_overwritten(cli, iris):
+    cli("adopt", iris)
+    (iris / "MLproject").write_text("name: mine\n")
+    assert "MLproject exists in iris" in cli("adopt", "iris", code=2).err
+    shown = cli("adopt", "iris", "--diff").out
+    assert "--- a/iris/MLproject\n+++ b/iris/MLproject\n" in shown
+    assert "-name: mine\n+name: iris\n" in shown
+    assert (iris / "MLproject").read_text() == "name: mine\n"
+    cli("adopt", "iris", "--force")
+    assert (iris / "MLproject").read_text().startswith("name: iris\n")
+
+
+def test_an_environment_file_is_replaced_only_on_request(cli, iris):
+    (iris / "conda.yaml").write_text("name: mine\ndependencies: [python=3.11]\n")
+    answer = cli("adopt", iris)
+    assert answer.out == "wrote iris/MLproject\n"
+    assert answer.err == "conda.yaml: is used as it is\n"
+    assert "MLproject and conda.yaml exist" in cli("adopt", iris, "--env-file", "conda", code=2).err
+    cli("adopt", iris, "--env-file", "conda", "--force")
+    assert "scikit-learn==" in (iris / "conda.yaml").read_text()
+
+
+def test_json(cli, iris):
+    (iris / "train_iris.py").write_text("import sys\nopen('x.csv', 'w').write(sys.argv[1])\n")
+    answer = cli("adopt", iris, "--env-file", "python", "--diff", "--json").json
+    assert (answer["kind"], answer["written"]) == ("component", False)
+    assert [Path(file["path"]).name for file in answer["files"]] == ["MLproject", "python_env.yaml"]
+    (remark,) = answer["remarks"]
+    assert remark["line"] == 2
+    assert remark["message"].startswith("x.csv is written")
+    assert [file.name for file in iris.iterdir()] == ["train_iris.py"]
+
+
+def test_a_wrong_kind_of_environment_file(cli, iris):
+    assert "did you mean conda?" in cli("adopt", iris, "--env-file", "conds", code=2).err

@@ -1,0 +1,94 @@
+"""Help is quick because no heavy library is imported for it; nor is one to find out that nothing has to be done."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+
+from artifactflow.cli.app import COMMANDS, app
+
+HEAVY = ["pandas", "numpy", "sklearn", "scipy", "skops", "mlflow", "wandb", "matplotlib"]
+CODE = """
+import json, sys
+arguments = json.loads(sys.argv[1])
+sys.argv = ["artifactflow"]
+import artifactflow
+if arguments:
+    from artifactflow.cli.app import main
+for one in arguments:
+    try:
+        main(one)
+    except SystemExit as ended:
+        assert not ended.code, (one, ended.code)
+print("\\nloaded:", *[name for name in {heavy} if name in sys.modules])
+"""
+
+
+def loaded_by(*arguments: list[str], cwd: Path | None = None) -> tuple[list[str], str]:
+    """Which heavy libraries one process holds after these command lines, and what they printed."""
+    code = CODE.replace("{heavy}", repr(HEAVY))
+    result = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(arguments)], capture_output=True, text=True, cwd=cwd, env=os.environ
+    )
+    assert result.returncode == 0, result.stderr
+    printed, _, loaded = result.stdout.rpartition("\nloaded:")
+    return loaded.split(), printed
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    assert loaded_by() == ([], "")
+
+
+def test_help_of_any_command_imports_nothing_heavy():
+    group = typer.main.get_command(app)
+    commands = [["--help"]]
+    for name in COMMANDS:
+        commands.append([name, "--help"])
+        command = group.get_command(None, name)
+        commands += [[name, inner, "--help"] for inner in getattr(command, "commands", {})]
+    loaded, printed = loaded_by(*commands)
+    assert loaded == []
+    assert printed.count("Usage: artifactflow") == len(commands)
+
+
+def test_a_reused_pipeline_imports_nothing_heavy(tmp_path: Path):
+    (tmp_path / "count").mkdir()
+    (tmp_path / "count" / "MLproject").write_text(
+        "name: count\n"
+        "conda_env: conda.yaml\n"
+        "entry_points:\n"
+        "  main:\n"
+        "    parameters:\n"
+        "      data:  {type: path, artifact: raw_data}\n"
+        "      lines: {type: str, default: lines.txt}\n"
+        "    outputs:\n"
+        "      lines: {type: text, path: lines.txt}\n"
+        "    command: python main.py {data} {lines}\n"
+    )
+    (tmp_path / "count" / "conda.yaml").write_text(
+        "name: count\ndependencies:\n  - python>=3.11\n  - pip\n  - pip:\n      - pandas\n      - scikit-learn\n"
+    )
+    (tmp_path / "count" / "main.py").write_text(
+        "import sys\nopen(sys.argv[2], 'w').write(str(len(open(sys.argv[1]).readlines())))\n"
+    )
+    (tmp_path / "pipeline.yaml").write_text(
+        "name: counted\n"
+        "steps:\n"
+        "  download: {component: artifactflow:download, with: {file_url: pkg:sklearn.datasets.data/iris.csv}}\n"
+        '  count:    {component: count, with: {data: "${download.dataset}"}}\n'
+    )
+    command = ["run-pipeline", "."]
+    loaded_by(command, cwd=tmp_path)
+    loaded, printed = loaded_by(command, cwd=tmp_path)
+    assert "counted: 0 run, 2 reused" in printed
+    assert loaded == []
+
+
+def test_the_table_of_commands_has_each_commands_own_words():
+    group = typer.main.get_command(app)
+    for name, line in COMMANDS.items():
+        own = " ".join((group.get_command(None, name).help or "").split("\n\n")[0].split())
+        assert own == line
