@@ -47,7 +47,7 @@ def test_json_is_one_object_with_steps_and_totals(cli, words: Path):
         assert set(step) == {"step", "decision", "reason", "run", "outputs", "seconds"}
     assert answer.json["steps"][1]["outputs"] == {"loud": "loud:v1"}
     totals = answer.json["totals"]
-    assert (totals.pop("seconds") >= 0, totals) == (True, {"run": 2, "reuse": 0, "failed": 0})
+    assert (totals.pop("seconds") >= 0, totals) == (True, {"run": 2, "reuse": 0, "failed": 0, "skip": 0, "blocked": 0})
 
 
 def test_a_dry_run_prints_the_plan_and_makes_nothing(cli, words: Path):

@@ -24,6 +24,7 @@ COMMANDS = {
     "artifacts": "List, show, fetch, put and name the artifacts in the store.",
     "runs": "List and show what was run, with its logs.",
     "check": "Find where components contradict themselves, and mend it.",
+    "env": "List, build, lock and remove the environments of components.",
     "scaffold": "Write a new component that runs at once.",
     "adopt": "Turn a script or a folder into a component.",
     "schema": "Print a JSON Schema for editors.",

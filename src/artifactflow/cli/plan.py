@@ -67,7 +67,8 @@ def print_plan(planned: list[PlannedStep], *, json: bool) -> None:
         [[step.name, step.decision.value, step.reason, _parameters_text(step)] for step in planned],
     )
     counted = _totals(planned)
-    typer.echo(f"\n{counted['run']} to run, {counted['reuse']} to reuse, {counted['skip']} left out")
+    left_out = f", {counted['skip']} left out" if counted["skip"] else ""
+    typer.echo(f"\n{counted['run']} to run, {counted['reuse']} to reuse{left_out}")
 
 
 def _row(step: PlannedStep) -> dict[str, Any]:
