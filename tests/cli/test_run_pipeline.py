@@ -61,7 +61,7 @@ def test_a_dry_run_prints_the_plan_and_makes_nothing(cli, words: Path):
 
     cli("run-pipeline", "words")
     again = cli("run-pipeline", "words", "-n", "-P", "make.count=3", "--json").json
-    assert again["totals"] == {"run": 2, "reuse": 0}
+    assert again["totals"] == {"run": 2, "reuse": 0, "skip": 0}
     assert again["steps"][0]["reason"] == "parameter count 2 → 3"
     assert again["steps"][0]["parameters"] == {"word": "hello", "count": 3}
     assert again["steps"][0]["sources"] == {"word": "default", "count": "-P make.count"}
