@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app
+from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, store_start
 from artifactflow.cli.pipeline_options import (
     ConfigOption,
     ExitCodeOption,
@@ -51,7 +51,7 @@ def command(
     """Show what a run would do, and why, without running anything."""
     bound = bound_pipeline(path, parameter, config)
     options = run_options(force, no_cache, only, start, until, skip)
-    planned = plan_pipeline(bound, existing_store(store, bound.pipeline.folder), options)
+    planned = plan_pipeline(bound, existing_store(store, store_start(bound.pipeline)), options)
     print_plan(planned, json=json)
     if exit_code and any(step.decision is Decision.RUN for step in planned):
         raise typer.Exit(FindingsError.exit_code)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, open_store
+from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, open_store, store_start
 from artifactflow.cli.pipeline_options import (
     ConfigOption,
     ForceOption,
@@ -64,12 +64,12 @@ def command(
     bound = bound_pipeline(path, parameter, config)
     options = run_options(force, no_cache, only, start, until, skip)
     if dry_run:
-        planned = plan_pipeline(bound, existing_store(store, bound.pipeline.folder), options)
+        planned = plan_pipeline(bound, existing_store(store, store_start(bound.pipeline)), options)
         print_plan(planned, json=json)
         return
     options = replace(options, jobs=int(jobs), keep_going=keep_going)
     with PipelineProgress([step.name for step in bound.steps], quiet=quiet or json, plain=plain) as progress:
-        opened = open_store(store, bound.pipeline.folder)
+        opened = open_store(store, store_start(bound.pipeline))
         try:
             record = run_pipeline(bound, opened, options, progress)
         except ArtifactflowError:

@@ -29,10 +29,12 @@ def code_digests(component: Component, contract: Contract) -> dict[str, str]:
     """What counts as code, with the digest of each part: `main.py::fit` a function or class, `main.py` the rest.
 
     Counted are code and config files of the folder that git would not ignore, and what the contract's `include` names;
-    not the manifest and the environment file, whose meaning is in the contract and the environment already. Python
-    counts by its syntax tree without docstrings: comments and formatting change nothing.
+    not the manifest and the environment file, whose meaning is in the contract and the environment already, and not
+    the outputs, which a plain `mlflow run` leaves there. Python counts by its syntax tree without docstrings: comments
+    and formatting change nothing.
     """
     left_out = {component.manifest, component.environment.file if component.environment else None}
+    left_out |= {component.folder / output.path for output in contract.outputs}
     files = [file for file in _code_files(component.folder) if file not in left_out]
     included = [file for pattern in contract.include for file in sorted(component.folder.glob(pattern))]
     digests: dict[str, str] = {}
