@@ -177,4 +177,4 @@ def test_a_script_that_runs_no_step_function_has_no_contract_of_this_kind():
 def test_broken_source_is_reported_with_its_line():
     with pytest.raises(ContractError, match="not Python") as caught:
         contract_of_source("x = 1\ndef (", "main.py")
-    assert str(caught.value.place) == "main.py:2"
+    assert str(caught.value.place) == "main.py:2:5"

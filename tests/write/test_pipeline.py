@@ -1,6 +1,5 @@
 """Pipeline → pipeline.yaml → the same pipeline."""
 
-import string
 from dataclasses import replace
 from pathlib import Path
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from artifactflow.check.findings import Finding, Rule, Severity
+from artifactflow.check.parallel import check_side_by_side
 from artifactflow.check.rules import (
     COMPONENT_CHECKS,
     ORCHESTRATOR_CHECKS,
@@ -15,7 +16,7 @@ from artifactflow.check.rules import (
     TREE_CHECKS,
 )
 from artifactflow.check.settings import Settings, check_words, is_suppressed
-from artifactflow.check.subjects import Reading
+from artifactflow.check.subjects import ComponentSubject, Reading
 from artifactflow.check.tree import Tree, read_tree
 from artifactflow.errors import ArtifactflowError, NotFoundError, Place
 
@@ -44,15 +45,17 @@ class Report:
         return sum(finding.rule.severity is severity for finding in self.findings)
 
 
-def check_paths(paths: Sequence[Path], settings: Settings | None = None) -> Report:
+def check_paths(paths: Sequence[Path], settings: Settings | None = None, *, mends: bool = True) -> Report:
     """Check everything below `paths`. No code of the user's is run.
 
-    Raises NotFoundError for a path that does not exist, UsageError for settings that name no rule.
+    Without `mends` the findings say that they can be mended but cannot do it; many components are then checked on all
+    processors. Raises NotFoundError for a path that does not exist, UsageError for settings that name no rule.
     """
     chosen = settings or Settings()
     check_words([*chosen.select, *chosen.ignore], ALL_RULES)
     tree = read_tree(paths, chosen.exclude)
-    found = {(*finding.sort_key, finding.message): finding for finding in _findings(tree) if chosen.wants(finding.rule)}
+    findings = _findings(tree, mends=mends)
+    found = {(*finding.sort_key, finding.message): finding for finding in findings if chosen.wants(finding.rule)}
     lines = _Lines()
     kept = [finding for finding in found.values() if not is_suppressed(finding, lines.line(finding.place))]
     return Report(
@@ -62,18 +65,25 @@ def check_paths(paths: Sequence[Path], settings: Settings | None = None) -> Repo
     )
 
 
-def _findings(tree: Tree) -> Iterator[Finding]:
+def _findings(tree: Tree, *, mends: bool) -> Iterator[Finding]:
     for check_tree in TREE_CHECKS:
         yield from check_tree(tree)
-    for component in tree.components:
-        found = [finding for check in COMPONENT_CHECKS for finding in check(component)]
-        yield from _with_errors(found, component.reading)
+    if mends:
+        for component in tree.components:
+            yield from _check_component(component)
+    else:
+        yield from check_side_by_side(_check_component, tree.components)
     for pipeline in tree.pipelines:
         found = [finding for check_one in PIPELINE_CHECKS for finding in check_one(pipeline, tree)]
         yield from _with_errors(found, pipeline.reading)
     for orchestrator in tree.orchestrators:
         found = [finding for check_root in ORCHESTRATOR_CHECKS for finding in check_root(orchestrator, tree)]
         yield from _with_errors(found, orchestrator.reading)
+
+
+def _check_component(component: ComponentSubject) -> list[Finding]:
+    found = [finding for check in COMPONENT_CHECKS for finding in check(component)]
+    return list(_with_errors(found, component.reading))
 
 
 def _with_errors(found: Iterable[Finding], reading: Reading) -> Iterator[Finding]:

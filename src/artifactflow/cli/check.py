@@ -48,7 +48,7 @@ def command(
         done = fix_all(lambda: check_paths(chosen, settings).findings)
         for mend in done:
             typer.echo(f"mended {mend.file}: {mend.summary}", err=True)
-    report = check_paths(chosen, settings)
+    report = check_paths(chosen, settings, mends=diff)
     if diff:
         typer.echo(diff_of(report.findings), nl=False)
     else:

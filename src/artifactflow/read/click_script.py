@@ -13,6 +13,7 @@ from artifactflow.read.click_options import make_click_argument, make_click_opti
 from artifactflow.read.command_line import CommandLine, Option
 from artifactflow.read.constants import evaluate
 from artifactflow.read.module_constants import Module, qualified_name
+from artifactflow.read.source import nodes_of
 from artifactflow.read.static_values import Imported
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -129,7 +130,7 @@ class _Reader:
         for name, command in self.commands.items():
             if command.parent:
                 self._join(command.parent, name, command.name)
-        for node in ast.walk(self.module.tree):
+        for node in nodes_of(self.module.tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
                 continue
             group = self.commands.get(node.func.value.id) if isinstance(node.func.value, ast.Name) else None

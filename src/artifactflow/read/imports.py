@@ -17,7 +17,7 @@ from typing import Final
 
 from artifactflow.errors import ArtifactflowError, Place
 from artifactflow.read.distribution_names import DISTRIBUTION_NAMES
-from artifactflow.read.source import read_source
+from artifactflow.read.source import Source, read_source
 
 _REMOVED_MODULES: Final = """
 aifc asynchat asyncore audioop binhex cgi cgitb chunk crypt distutils formatter imghdr imp lib2to3 mailcap msilib
@@ -85,7 +85,7 @@ def local_closure(script: Path, folder: Path) -> tuple[Path, ...]:
             continue
         found[identity] = file
         try:
-            statements = list(_statements(file))
+            statements = _statements(file)
         except ArtifactflowError:
             continue
         for statement in statements:
@@ -135,10 +135,21 @@ def _installed_modules() -> dict[str, list[str]]:
     return dict(importlib.metadata.packages_distributions())
 
 
-def _statements(path: Path) -> Iterator[_Statement]:
-    source = read_source(path)
+def _statements(path: Path) -> tuple[_Statement, ...]:
+    return _statements_of(read_source(path))
+
+
+@functools.lru_cache(maxsize=16)
+def _statements_of(source: Source) -> tuple[_Statement, ...]:
+    """The imports of a script; kept, because its closure and its own imports are asked for in turn."""
+    return tuple(_found_statements(source))
+
+
+def _found_statements(source: Source) -> Iterator[_Statement]:
     # A stack of our own instead of recursion: nesting is the author's choice, and bounded by the parser only.
     waiting: list[tuple[ast.AST, bool]] = [(source.tree, False)]
+    # Only a call imports within an expression, and most scripts have no such call.
+    calls = any(function in line for line in source.lines for function in _IMPORT_FUNCTIONS)
     while waiting:
         node, optional = waiting.pop()
         match node:
@@ -153,7 +164,11 @@ def _statements(path: Path) -> Iterator[_Statement]:
                 if module and not module.startswith("."):
                     yield _Statement(module, 0, (), source.place(node), optional)
         excused = _excused_children(node)
-        waiting.extend((child, optional or id(child) in excused) for child in ast.iter_child_nodes(node))
+        waiting.extend(
+            (child, optional or id(child) in excused)
+            for child in ast.iter_child_nodes(node)
+            if calls or not isinstance(child, ast.expr)
+        )
 
 
 def _excused_children(node: ast.AST) -> set[int]:

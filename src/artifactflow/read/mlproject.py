@@ -35,6 +35,19 @@ ENVIRONMENT_KEYS = {
 }
 """The keys that name an environment, of which MLflow allows one; artifactflow builds no images."""
 
+MANIFEST_KEYS = ("name", *ENVIRONMENT_KEYS, "entry_points")
+ENTRY_POINT_KEYS = (
+    "description",
+    "parameters",
+    "optional_parameters",
+    "outputs",
+    "env",
+    "include",
+    "cache",
+    "command",
+)
+OUTPUT_KEYS = ("name", "type", "path", "description", "unwrap")
+
 _DEFAULT_FILES = {"python_env.yaml": EnvironmentKind.PYTHON, "conda.yaml": EnvironmentKind.CONDA}
 _placeholder_pattern = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 
@@ -146,7 +159,8 @@ def _entry_points(root: Node) -> dict[str, Contract]:
 
 def _contract(name: str, node: Node, place: Place) -> Contract:
     what = f"entry point {name}"
-    items = node.mapping(what)
+    stated_keys = node.mapping(what)
+    items = {key: stated_keys[key] for key in ENTRY_POINT_KEYS if key in stated_keys}
     places = {"entry_point": place}
     command = items.get("command")
     if command is None:
@@ -202,7 +216,7 @@ def _outputs(
             items: Mapping[str, Node] = {"path": stated}
         else:
             items = stated.items if stated.value is None else stated.mapping(what)
-            stated.refuse_unknown_keys(("name", "type", "path", "description", "unwrap"), what)
+            stated.refuse_unknown_keys(OUTPUT_KEYS, what)
         path = text_of(items.get("path"), f"the path of {what}")
         parameter = parameters.get(key)
         if key in placeholders and not path:

@@ -10,6 +10,18 @@ from artifactflow.errors import ContractError, Place, UsageError
 from artifactflow.parameters import REQUIRED, TYPE_SYNONYMS, Parameter, ParameterType, Required, Value
 from artifactflow.read.yaml import Node
 
+PARAMETER_KEYS = (
+    "type",
+    "default",
+    "artifact",
+    "minimum",
+    "maximum",
+    "choices",
+    "flag",
+    "secret",
+    "description",
+)
+
 _TEXT_TYPES = (ParameterType.STR, ParameterType.PATH, ParameterType.URI)
 
 
@@ -59,7 +71,7 @@ def _read(name: str, node: Node, place: Place, places: dict[str, Place], optiona
         raise node.error(
             f"parameter {name} must be a type or a mapping, got {node.shown()}", hint=f"write {name}: {{type: str}}"
         )
-    for key in ("type", "default", "minimum", "maximum", "choices"):
+    for key in PARAMETER_KEYS:
         if key in node.items:
             places[f"{where}.{key}"] = node.items[key].place
     flag = _boolean(node, "flag")

@@ -14,7 +14,7 @@ from typing import Final
 
 from artifactflow.errors import ContractError, NotFoundError, OutsideError, Place
 from artifactflow.read.constants import evaluate
-from artifactflow.read.source import parse_source
+from artifactflow.read.source import nodes_of, parse_source
 from artifactflow.read.static_values import UNKNOWN, EnumMember, Imported, Members
 
 LARGEST_FILE: Final = 2 * 1024 * 1024
@@ -102,7 +102,7 @@ def _module_names(tree: ast.Module, folder: Path | None, file: str) -> tuple[dic
     counts: Counter[str] = Counter()
     changed: set[str] = set()
     opaque = False
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Global):
             counts.update(dict.fromkeys(node.names, 2))
         elif isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.value, ast.Name):

@@ -35,9 +35,11 @@ PIPELINE_FILES = ("pipeline.yaml", "pipeline.yml")
 PIPELINE_KEYS = ("name", "description", "config", "parameters", "steps")
 STEP_KEYS = ("component", "entry_point", "with", "matrix", "retries", "timeout", "tags", "cache")
 PARAMETER_KEYS = ("type", "default", "description", "minimum", "maximum", "choices", "optional", "secret")
+PARAMETER_NAME = r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*"
+"""The pattern of a parameter's name; a dot joins the sections of a config file."""
 
 _reference = re.compile(r"\$(?:\$|\{([^{}]*)\}|)")
-_parameter_name = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*\Z")
+_parameter_name = re.compile(PARAMETER_NAME + r"\Z")
 
 
 def find_pipeline_file(folder: Path) -> Path | None:

@@ -18,6 +18,7 @@ from artifactflow.read.click_script import click_command_line
 from artifactflow.read.command_line import CommandLine, Default, Kind, Option
 from artifactflow.read.hydra_script import hydra_command_line
 from artifactflow.read.module_constants import Module, parse_module, qualified_name, read_module
+from artifactflow.read.source import nodes_of
 from artifactflow.read.static_values import UNKNOWN, Imported, Unknown
 from artifactflow.read.typer_script import typer_command_line
 
@@ -79,7 +80,7 @@ def _runs_step_function(module: Module) -> bool:
         isinstance(value, Imported) and value.name.startswith("artifactflow") for value in module.names.values()
     ):
         return False
-    calls = (node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+    calls = (node.func for node in nodes_of(module.tree) if isinstance(node, ast.Call))
     return any(qualified_name(function, module.names) == "artifactflow.run" for function in calls)
 
 

@@ -12,10 +12,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from artifactflow.contract import Contract, Input, Output
-from artifactflow.errors import ContractError, OutsideError, Place
+from artifactflow.errors import ContractError, Place
 from artifactflow.formats import format_of_type_name
 from artifactflow.parameters import REQUIRED, Required, Value
 from artifactflow.read.signature import SCALAR_TYPES, OptionFacts, Slot, contract_from_slots
+from artifactflow.read.source import nodes_of, parse_source, read_text
 
 LIBRARY = "artifactflow"
 
@@ -25,24 +26,14 @@ def contract_of_script(script: Path) -> Contract | None:
 
     Raises ContractError at the line of what cannot be understood.
     """
-    try:
-        text = script.read_text(encoding="utf-8")
-    except OSError as error:
-        raise OutsideError(f"cannot read {script}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ContractError(f"the script is not UTF-8: {error}", place=Place(str(script))) from error
-    return contract_of_source(text, str(script))
+    return contract_of_source(read_text(script), str(script))
 
 
 def contract_of_source(text: str, file: str) -> Contract | None:
     """The same for source text; `file` is for messages."""
-    try:
-        module = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None)
-        raise ContractError(
-            f"the script is not Python: {getattr(error, 'msg', error)}", place=Place(file, line)
-        ) from error
+    module = parse_source(text, file).tree
+    if LIBRARY not in text:
+        return None
     names = _imported_names(module)
     function_name = _function_that_runs(module, names)
     if function_name is None:
@@ -58,7 +49,7 @@ def contract_of_source(text: str, file: str) -> Contract | None:
 def _imported_names(module: ast.Module) -> dict[str, str]:
     """Local names to dotted origins: {'pd': 'pandas', 'Input': 'artifactflow.Input'}."""
     names: dict[str, str] = {}
-    for statement in ast.walk(module):
+    for statement in nodes_of(module):
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 names[alias.asname or alias.name.partition(".")[0]] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import warnings
 from dataclasses import dataclass
@@ -40,6 +41,12 @@ class Source:
         return Place(self.file, node.lineno, column + 1)
 
 
+@functools.lru_cache(maxsize=16)
+def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Every node of a tree, as `ast.walk` gives them; kept, because several readers go through them all."""
+    return tuple(ast.walk(tree))
+
+
 def read_text(path: Path) -> str:
     """The text of a script.
 
@@ -70,8 +77,12 @@ def read_source(path: Path) -> Source:
     return parse_source(read_text(path), str(path))
 
 
+@functools.lru_cache(maxsize=16)
 def parse_source(text: str, file: str) -> Source:
-    """A script's text, parsed, with `file` as its name in places. Raises ContractError where it is not Python."""
+    """A script's text, parsed, with `file` as its name in places. Raises ContractError where it is not Python.
+
+    Several readers look at one script in turn, so the last few are kept: nobody may change the tree.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape in somebody's script is not ours to print

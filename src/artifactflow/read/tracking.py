@@ -106,6 +106,8 @@ def read_tracking_text(text: str, file: str) -> TrackingUse:
 
 def tracking_of(source: Source) -> TrackingUse:
     """The same of a script that was parsed."""
+    if not any(tracker in line for line in source.lines for tracker in ("wandb", "mlflow")):
+        return TrackingUse()
     observer = _Observer()
     walker = Walker(source, observer)
     observer.walker = walker

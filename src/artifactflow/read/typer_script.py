@@ -15,6 +15,7 @@ from artifactflow.read.click_script import Definition, called_at_start, function
 from artifactflow.read.command_line import CommandLine, Option
 from artifactflow.read.constants import evaluate
 from artifactflow.read.module_constants import Module, qualified_name
+from artifactflow.read.source import nodes_of
 from artifactflow.read.static_values import UNKNOWN, EnumMember, Members, Unknown
 
 _TYPES: Final = {
@@ -53,7 +54,7 @@ def typer_command_line(module: Module) -> CommandLine | None:
     As Typer has it, the only command of an app without a callback is the app itself.
     """
     reader = _Reader(module)
-    for node in ast.walk(module.tree):
+    for node in nodes_of(module.tree):
         if isinstance(node, ast.Call) and qualified_name(node.func, module.names) == "typer.run" and node.args:
             name = node.args[0].id if isinstance(node.args[0], ast.Name) else ""
             function = next((each for each in functions(module.tree.body) if each.name == name), None)
@@ -78,14 +79,14 @@ class _Reader:
 
     def find_apps(self) -> None:
         """Find the apps, the commands in them, and the apps in apps."""
-        for node in ast.walk(self.module.tree):
+        for node in nodes_of(self.module.tree):
             match node:
                 case ast.Assign([ast.Name(name)], ast.Call(made)) if qualified_name(made, self.names) == "typer.Typer":
                     self.apps[name] = _App()
         for function in functions(self.module.tree.body):
             for decorator in function.decorator_list:
                 self._decorator(function, decorator)
-        for node in ast.walk(self.module.tree):
+        for node in nodes_of(self.module.tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_typer":
                 self._add_app(node, node.func.value)
 

@@ -7,6 +7,7 @@ Anything that is not YAML, or that was made to hurt, becomes a ContractError wit
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,8 +151,9 @@ def read_yaml_file(path: Path) -> Node:
     return read_yaml(text.replace("\r\n", "\n").replace("\r", "\n"), str(path))
 
 
+@functools.lru_cache(maxsize=16)
 def read_yaml(text: str, file: str) -> Node:
-    """The one document in `text`, with `file` as the name in places.
+    """The one document in `text`, with `file` as the name in places. The last few are kept: nobody may change one.
 
     >>> node = read_yaml("seed: 042\\nname: 'no'", "MLproject")
     >>> node.value, node.items["seed"].text, str(node.items["seed"].place)
