@@ -23,6 +23,7 @@ COMMANDS = {
     "why": "Tell why a step ran, or was reused, in a run of the past.",
     "artifacts": "List, show, fetch, put and name the artifacts in the store.",
     "runs": "List and show what was run, with its logs.",
+    "cache": "List what may be reused, and forget it.",
     "check": "Find where components contradict themselves, and mend it.",
     "env": "List, build, lock and remove the environments of components.",
     "scaffold": "Write a new component that runs at once.",

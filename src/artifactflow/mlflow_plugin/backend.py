@@ -39,7 +39,7 @@ class Told(Silent):
 class ArtifactflowBackend(AbstractBackend):  # type: ignore[misc]
     """Runs in this process and ends the MLflow run itself: MLflow's command line does not wait for a plug-in's run."""
 
-    def run(  # noqa: PLR0917 - the interface is MLflow's
+    def run(
         self,
         project_uri: str,
         entry_point: str,

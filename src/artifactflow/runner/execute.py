@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import time
@@ -25,6 +26,9 @@ from artifactflow.runs import Run, RunStatus, new_run_id, now
 from artifactflow.store import HandedOut, Store
 
 SHOWN_LOG_LINES = 20
+RUNNING_NAME = "running.json"
+"""The record of a run while it runs, in its folder: the store only has those that ended."""
+
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 """Before a retry; each pause is twice the one before."""
@@ -76,8 +80,9 @@ class StepExecution:
         self._clock = time.monotonic()
 
     def prepare(self) -> None:
-        """Make room for the outputs."""
+        """Make room for the outputs, and say beside them that the step runs."""
         self.places = self._places()
+        (self.folder / RUNNING_NAME).write_text(json.dumps(self.run.to_json()), encoding="utf-8")
 
     def work(self, stop: Stop) -> None:
         """Run the step, again where it may be retried, and store the bytes that it made. May be called in a thread.
@@ -142,7 +147,7 @@ class StepExecution:
         self._clean()
 
     def _clean(self) -> None:
-        for name in ("inputs", "outputs", "metadata.json"):
+        for name in ("inputs", "outputs", "metadata.json", RUNNING_NAME):
             _remove(self.folder / name)
 
     def _clear_outputs(self) -> None:
