@@ -147,10 +147,15 @@ def test_a_daemon_that_is_left_behind_is_not_waited_for(project):
 def test_the_record_has_memory_and_processor_time(project):
     project.run()
     run = project.store.runs()[0]
-    assert run.facts["process"] == "fresh"
+    assert run.facts["process"] == "warm"
     assert run.facts["peak_memory"] > 1_000_000
     assert run.facts["cpu_seconds"] >= 0
     assert run.exit_code == 0
+
+
+def test_a_cold_run_starts_every_step_afresh(project):
+    project.run(Options(cold=True))
+    assert {run.facts["process"] for run in project.store.runs()} == {"fresh"}
 
 
 def test_two_runs_at_once_do_the_same_step_once(project):

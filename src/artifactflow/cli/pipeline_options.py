@@ -5,20 +5,30 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from artifactflow.cli.options import store_start
 from artifactflow.errors import UsageError
+from artifactflow.fetch.git import check_out, is_git_address, parse_git_address
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_pipeline
 from artifactflow.runner import Options, bind_pipeline
 from artifactflow.runner.binding import BoundPipeline
 from artifactflow.selection import Selection
+from artifactflow.store import Store, find_store
 
 PathArgument = Annotated[
-    Path, typer.Argument(help="A pipeline.yaml, a folder that holds one, or a component's folder.")
+    str,
+    typer.Argument(
+        metavar="[PATH]",
+        help="A pipeline.yaml, a folder that holds one, a component's folder, or a git address URL#FOLDER@REF.",
+        show_default=False,
+    ),
 ]
 ParameterOption = Annotated[
     list[str] | None,
@@ -36,6 +46,27 @@ FromOption = Annotated[list[str] | None, typer.Option("--from", metavar="STEP", 
 UntilOption = Annotated[list[str] | None, typer.Option(metavar="STEP", help="These and all that they need.")]
 SkipOption = Annotated[list[str] | None, typer.Option(metavar="STEP", help="Not these.")]
 ExitCodeOption = Annotated[bool, typer.Option("--exit-code", help="Exit with 8 where a step would run.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A pipeline with its values, where its store is looked for, and which commit it was checked out from."""
+
+    bound: BoundPipeline
+    store_start: Path
+    source: Mapping[str, str | bool]
+
+
+def find_pipeline(path: str, parameters: list[str] | None, config: Path | None, store: Path | None) -> Found:
+    """The pipeline at a path or a git address; what is checked out is kept beside the store of the working folder."""
+    if not is_git_address(path) or Path(path).exists():
+        bound = bound_pipeline(Path(path), parameters, config)
+        return Found(bound, store_start(bound.pipeline), {})
+    address = parse_git_address(path)
+    with Store.open(find_store(Path.cwd(), store)) as opened:
+        checkout = check_out(address, opened.root / "git")
+    source: dict[str, str | bool] = {"repository": str(address), "commit": checkout.commit, "dirty": False}
+    return Found(bound_pipeline(checkout.path, parameters, config), Path.cwd(), source)
 
 
 def bound_pipeline(path: Path, parameters: list[str] | None, config: Path | None) -> BoundPipeline:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import typer
 
-from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, store_start
+from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app
 from artifactflow.cli.pipeline_options import (
     ConfigOption,
     ExitCodeOption,
@@ -19,7 +18,7 @@ from artifactflow.cli.pipeline_options import (
     PathArgument,
     SkipOption,
     UntilOption,
-    bound_pipeline,
+    find_pipeline,
     run_options,
 )
 from artifactflow.cli.render import print_json, print_table
@@ -35,7 +34,7 @@ app = new_app()
 
 @app.command()
 def command(
-    path: PathArgument = Path(),
+    path: PathArgument = ".",
     parameter: ParameterOption = None,
     config: ConfigOption = None,
     force: ForceOption = None,
@@ -49,9 +48,10 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Show what a run would do, and why, without running anything."""
-    bound = bound_pipeline(path, parameter, config)
+    found = find_pipeline(path, parameter, config, store)
+    bound = found.bound
     options = run_options(force, no_cache, only, start, until, skip)
-    planned = plan_pipeline(bound, existing_store(store, store_start(bound.pipeline)), options)
+    planned = plan_pipeline(bound, existing_store(store, found.store_start), options)
     print_plan(planned, json=json)
     if exit_code and any(step.decision is Decision.RUN for step in planned):
         raise typer.Exit(FindingsError.exit_code)

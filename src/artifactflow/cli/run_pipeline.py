@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, open_store, store_start
+from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, open_store
 from artifactflow.cli.pipeline_options import (
     ConfigOption,
     ForceOption,
@@ -19,7 +18,7 @@ from artifactflow.cli.pipeline_options import (
     PathArgument,
     SkipOption,
     UntilOption,
-    bound_pipeline,
+    find_pipeline,
     run_options,
 )
 from artifactflow.cli.plan import print_plan
@@ -34,7 +33,7 @@ app = new_app()
 
 @app.command()
 def command(
-    path: PathArgument = Path(),
+    path: PathArgument = ".",
     parameter: ParameterOption = None,
     config: ConfigOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and run nothing.")] = False,
@@ -51,6 +50,9 @@ def command(
     env: Annotated[str, typer.Option(help="The environment of the steps; `current` is the one in which this runs.")] = (
         "current"
     ),
+    cold: Annotated[bool, typer.Option("--cold", help="Each step in a fresh process, none forked from a warm one.")] = (
+        False
+    ),
     plain: Annotated[bool, typer.Option("--plain", help="Lines only, on a terminal too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing while it runs.")] = False,
     store: StoreOption = None,
@@ -61,15 +63,16 @@ def command(
         raise UsageError(f"--env takes current, got {env!r}")
     if not jobs.isdecimal():
         raise UsageError(f"--jobs takes a whole number of at least 1, got {jobs!r}")
-    bound = bound_pipeline(path, parameter, config)
+    found = find_pipeline(path, parameter, config, store)
+    bound = found.bound
     options = run_options(force, no_cache, only, start, until, skip)
     if dry_run:
-        planned = plan_pipeline(bound, existing_store(store, store_start(bound.pipeline)), options)
+        planned = plan_pipeline(bound, existing_store(store, found.store_start), options)
         print_plan(planned, json=json)
         return
-    options = replace(options, jobs=int(jobs), keep_going=keep_going)
+    options = replace(options, jobs=int(jobs), keep_going=keep_going, cold=cold, source=found.source)
     with PipelineProgress([step.name for step in bound.steps], quiet=quiet or json, plain=plain) as progress:
-        opened = open_store(store, store_start(bound.pipeline))
+        opened = open_store(store, found.store_start)
         try:
             record = run_pipeline(bound, opened, options, progress)
         except ArtifactflowError:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from artifactflow.errors import MissingToolError
-from artifactflow.executors.process import watch
+from artifactflow.executors.process import OwnChild, watch
 from artifactflow.executors.task import Ended, PrintLine, Stop, Task
 from artifactflow.parameters import Value, format_value
 from artifactflow.read.command import Command, parse_command
@@ -32,12 +32,11 @@ class CommandExecutor:
         program = command.argv[0]
         if program in ("python", "python3"):
             program = str(self.python)
-        search = os.pathsep.join([str(self.python.parent), task.environment.get("PATH", os.defpath)])
         try:
             process = subprocess.Popen(
                 [program, *command.argv[1:]],
                 cwd=task.component.folder,
-                env={**task.environment, "PATH": search},
+                env=process_environment(task, self.python),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -49,8 +48,14 @@ class CommandExecutor:
                 place=task.contract.places.get("command"),
                 hint=f"install it, or correct the command: {task.contract.command}",
             ) from error
-        ended = watch(process, task.log, print_line, stop, task.timeout)
+        ended = watch(OwnChild(process), task.log, print_line, stop, task.timeout)
         return replace(ended, facts={"process": "fresh", **ended.facts})
+
+
+def process_environment(task: Task, python: Path) -> dict[str, str]:
+    """The environment variables of the step's process: programs beside its interpreter are found first."""
+    search = os.pathsep.join([str(python.parent), task.environment.get("PATH", os.defpath)])
+    return {**task.environment, "PATH": search}
 
 
 def filled_command(task: Task) -> Command:

@@ -46,7 +46,15 @@ class StepExecution:
     """One execution of one step; it exists to keep the run's folder and record at hand."""
 
     def __init__(
-        self, store: Store, planned: PlannedStep, executor: Executor, observer: Observer, *, pipeline: str, parent: str
+        self,
+        store: Store,
+        planned: PlannedStep,
+        executor: Executor,
+        observer: Observer,
+        *,
+        pipeline: str,
+        parent: str,
+        facts: Mapping[str, str | bool],
     ) -> None:
         self.store = store
         self.planned = planned
@@ -75,6 +83,7 @@ class StepExecution:
         )
         self.places: dict[str, Path] = {}
         self.trees: dict[str, Tree] = {}
+        self.source = dict(facts)
         self.facts: Mapping[str, Any] = {}
         self.exit_code: int | None = None
         self._clock = time.monotonic()
@@ -285,7 +294,7 @@ class StepExecution:
             ended=now(),
             seconds=round(time.monotonic() - self._clock, 3),
             exit_code=self.exit_code,
-            facts=self.facts,
+            facts={**self.facts, **({"source": self.source} if self.source else {})},
         )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from artifactflow.environments.current import unsatisfied
 from artifactflow.errors import ArtifactflowError, InterruptedRunError, StepFailedError
 from artifactflow.executors import Executor, Stop
 from artifactflow.executors.command import CommandExecutor
+from artifactflow.executors.worker import warm_executor
+from artifactflow.fetch.git import working_state
 from artifactflow.pipeline import Given, OutputOf, Pipeline, Stored
 from artifactflow.plan import Decision
 from artifactflow.read.component import load_component
@@ -41,7 +44,10 @@ class Options:
 
     `force` names steps to run though nothing changed (`all` for every one); with `use_cache` false nothing is reused.
     `jobs` is how many steps run side by side, 0 for as many as there are processors. With `keep_going` a failed step
-    stops only those that need it. `rerun` is the command that was typed, for the hint of a failure.
+    stops only those that need it. `rerun` is the command that was typed, for the hint of a failure. `source` says which
+    commit of which repository the pipeline was checked out from; a local one is asked when needed. Steps run in forks
+    of warm servers where that makes no difference, or with `cold` each in a fresh process; `choose_executor` decides
+    otherwise.
     """
 
     force: Collection[str] = ()
@@ -50,7 +56,9 @@ class Options:
     jobs: int = 0
     keep_going: bool = False
     rerun: str = ""
-    choose_executor: ChooseExecutor = field(default=lambda _bound: CommandExecutor())
+    source: Mapping[str, str | bool] = field(default_factory=dict)
+    cold: bool = False
+    choose_executor: ChooseExecutor | None = None
 
 
 def bind_pipeline(pipeline: Pipeline, given: Given, caller: Path) -> BoundPipeline:
@@ -87,9 +95,23 @@ def run_pipeline(
     """
     chosen = options or Options()
     selected = chosen.selection.chosen(bound.pipeline.steps)
-    with RunLocks(store.root / "locks") as locks:
+    with RunLocks(store.root / "locks") as locks, _executors(chosen) as choose:
         reconcile(store, locks)
-        return _PipelineExecution(bound, store, locks, chosen, selected, observer or Silent()).run()
+        ready = replace(chosen, choose_executor=choose)
+        return _PipelineExecution(bound, store, locks, ready, selected, observer or Silent()).run()
+
+
+@contextmanager
+def _executors(options: Options) -> Iterator[ChooseExecutor]:
+    """Who executes each step; warm servers end with the run."""
+    if options.choose_executor is not None:
+        yield options.choose_executor
+    elif options.cold:
+        fresh = CommandExecutor()
+        yield lambda _bound: fresh
+    else:
+        with warm_executor() as warm:
+            yield lambda _bound: warm
 
 
 def reconcile(store: Store, locks: RunLocks) -> None:
@@ -137,6 +159,7 @@ class _PipelineExecution:
         self.options = options
         self.selected = selected
         self.observer = observer
+        self.choose_executor = options.choose_executor or (lambda _bound: CommandExecutor())
         self.planner = _planner(bound, store, options)
         self.scheduler = Scheduler(bound.steps)
         self.stop = Stop()
@@ -174,6 +197,13 @@ class _PipelineExecution:
                 "the run was stopped", hint=f"what is finished is kept; go on with: {self._rerun()}"
             ) from error
         return self.record
+
+    @cached_property
+    def source(self) -> Mapping[str, str | bool]:
+        """Where the code came from. Asked once, and not at all where everything is reused."""
+        found = dict(self.options.source or working_state(self.bound.pipeline.folder))
+        self.record = replace(self.record, facts={**self.record.facts, "source": found} if found else self.record.facts)
+        return found
 
     def _rerun(self) -> str:
         return self.options.rerun or "the same command again"
@@ -250,7 +280,7 @@ class _PipelineExecution:
 
     def _execute(self, position: int, planned: PlannedStep, clock: float, pool: ThreadPoolExecutor) -> None:
         self.running[position] = (planned, clock)
-        executor = self.options.choose_executor(planned.bound)
+        executor = self.choose_executor(planned.bound)
         if not self.locks.try_acquire(planned.cache_key):
             self.observer.step_printed(planned.name, "another run is doing the same: waiting for it")
             pool.submit(self._wait_for_other, position, planned)
@@ -258,7 +288,7 @@ class _PipelineExecution:
         self.observer.step_started(planned.name, planned.reason)
         pipeline = self.bound.pipeline.name
         execution = StepExecution(
-            self.store, planned, executor, self.observer, pipeline=pipeline, parent=self.record.id
+            self.store, planned, executor, self.observer, pipeline=pipeline, parent=self.record.id, facts=self.source
         )
         execution.prepare()
         if executor.in_this_thread:
