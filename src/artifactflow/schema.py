@@ -95,7 +95,12 @@ _STEP: Final[Mapping[str, Schema]] = {
         "description": "Parameters, each with a list of values: the step is one cell for each combination.",
         "additionalProperties": {"type": "array", "minItems": 1, "uniqueItems": True},
     },
-    "retries": {"type": "integer", "minimum": 0, "default": 0, "description": "How often a failed step is tried again."},
+    "retries": {
+        "type": "integer",
+        "minimum": 0,
+        "default": 0,
+        "description": "How often a failed step is tried again.",
+    },
     "timeout": {
         "type": ["string", "number"],
         "description": "After this time the step is ended: 90s, 30m, 2h.",

@@ -126,7 +126,7 @@ def test_an_input_may_be_a_path_or_a_stored_artifact(cli, words: Path):
         (["words", "-P", "word"], 2, "-P takes NAME=VALUE, got 'word'", "for example"),
         (["words", "--config", "none.yaml"], 4, "none.yaml", ""),
         (["words", "--force", "mke"], 4, "pipeline words has no step 'mke'", "did you mean make?"),
-        (["words", "--env", "uv"], 2, "--env takes current, got 'uv'", ""),
+        (["words", "--env", "vagrant"], 2, "--env takes one of current, auto, uv, conda, got 'vagrant'", ""),
     ],
 )
 def test_what_is_wrong_is_found_before_anything_runs(cli, words: Path, arguments, code, error, hint):

@@ -75,7 +75,9 @@ def pipelines(draw):
             component=draw(texts.filter(bool)),
             entry_point=draw(st.just("main") | texts),
             bindings=draw(st.dictionaries(names | words.filter(bool), bindings, max_size=4)),
-            matrix=draw(st.dictionaries(names, st.lists(cells, min_size=1, max_size=3, unique_by=format_value).map(tuple))),
+            matrix=draw(
+                st.dictionaries(names, st.lists(cells, min_size=1, max_size=3, unique_by=format_value).map(tuple))
+            ),
             retries=draw(st.integers(0, 5)),
             timeout=draw(st.none() | st.integers(1, 10**6).map(lambda tenths: tenths / 10)),
             tags=tuple(draw(st.lists(words, max_size=2))),

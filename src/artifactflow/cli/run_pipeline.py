@@ -30,6 +30,8 @@ from artifactflow.runs import PipelineRun, StepOutcome
 
 app = new_app()
 
+ENVIRONMENTS = ("current", "auto", "uv", "conda")
+
 
 @app.command()
 def command(
@@ -47,9 +49,14 @@ def command(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", "-k", help="When a step fails, go on with those that do not need it.")
     ] = False,
-    env: Annotated[str, typer.Option(help="The environment of the steps; `current` is the one in which this runs.")] = (
-        "current"
-    ),
+    env: Annotated[
+        str,
+        typer.Option(
+            metavar="MODE",
+            help="Where the steps run: `current`, the environment in which this runs; `auto`, that one where it "
+            "satisfies a component's file, else one built by uv; `uv`; `conda`.",
+        ),
+    ] = "current",
     cold: Annotated[bool, typer.Option("--cold", help="Each step in a fresh process, none forked from a warm one.")] = (
         False
     ),
@@ -59,13 +66,13 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Run a pipeline, or a component, reusing what has not changed."""
-    if env != "current":
-        raise UsageError(f"--env takes current, got {env!r}")
+    if env not in ENVIRONMENTS:
+        raise UsageError(f"--env takes one of {', '.join(ENVIRONMENTS)}, got {env!r}")
     if not jobs.isdecimal():
         raise UsageError(f"--jobs takes a whole number of at least 1, got {jobs!r}")
     found = find_pipeline(path, parameter, config, store)
     bound = found.bound
-    options = run_options(force, no_cache, only, start, until, skip)
+    options = replace(run_options(force, no_cache, only, start, until, skip), environment=env)
     if dry_run:
         planned = plan_pipeline(bound, existing_store(store, found.store_start), options)
         print_plan(planned, json=json)

@@ -11,7 +11,6 @@ from pathlib import Path
 from artifactflow import __version__
 from artifactflow.artifact import Digest, Tree, TreeEntry, Version
 from artifactflow.contract import Component, Contract
-from artifactflow.environments.current import package_closure
 from artifactflow.errors import IntegrityError, NotFoundError, OutsideError
 from artifactflow.fetch.addresses import address_identity, local_file
 from artifactflow.parameters import ParameterType
@@ -19,6 +18,7 @@ from artifactflow.pipeline import OutputOf, Stored
 from artifactflow.plan import Decision, Ingredients, InputIdentity, differences
 from artifactflow.read.code import code_digests, file_digests
 from artifactflow.runner.binding import BoundStep, Gathered, LocalPath
+from artifactflow.runner.environments import CURRENT, Environments
 from artifactflow.runner.gather import gathered_tree
 from artifactflow.runs import Run
 from artifactflow.store import Store
@@ -67,14 +67,20 @@ class Planner:
     """
 
     def __init__(
-        self, store: Store | None, pipeline: str, *, force: Collection[str] = (), use_cache: bool = True
+        self,
+        store: Store | None,
+        pipeline: str,
+        *,
+        force: Collection[str] = (),
+        use_cache: bool = True,
+        environments: Environments | None = None,
     ) -> None:
         self.store = store
         self.pipeline = pipeline
         self.force = force
         self.use_cache = use_cache
+        self.environments = environments or Environments(CURRENT, store.root if store else None)
         self._code: dict[tuple[Path, Contract], dict[str, str]] = {}
-        self._packages: dict[str, dict[str, str]] = {}
 
     def plan(self, bound: BoundStep, known: Mapping[OutputOf, Version]) -> PlannedStep:
         """Decide about a step. `known` holds the outputs of the steps before it; what is missing is still to be made.
@@ -150,7 +156,7 @@ class Planner:
             parameters=parameters,
             inputs=hashed,
             code=self._code_of(component, contract),
-            environment=self._packages_of(component),
+            environment=dict(self.environments.packages(component)),
             variables={
                 name: hashlib.sha256(os.environ.get(name, "").encode()).hexdigest()[:12]
                 for name in contract.environment_variables
@@ -222,14 +228,6 @@ class Planner:
             else:
                 self._code[key] = code_digests(component, contract)
         return self._code[key]
-
-    def _packages_of(self, component: Component) -> dict[str, str]:
-        environment = component.environment
-        key = repr((environment.requirements, environment.conda_packages)) if environment else ""
-        if key not in self._packages:
-            cache = self.store.root / "cache" if self.store else None
-            self._packages[key] = package_closure(environment, cache)
-        return self._packages[key]
 
 
 def _with(

@@ -7,7 +7,7 @@ import queue
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,13 +17,12 @@ from artifactflow.artifact import Version
 from artifactflow.environments.current import unsatisfied
 from artifactflow.errors import ArtifactflowError, InterruptedRunError, StepFailedError
 from artifactflow.executors import Executor, Stop
-from artifactflow.executors.command import CommandExecutor
-from artifactflow.executors.worker import warm_executor
 from artifactflow.fetch.git import working_state
 from artifactflow.pipeline import Given, OutputOf, Pipeline, Stored
 from artifactflow.plan import Decision
 from artifactflow.read.component import load_component
 from artifactflow.runner.binding import BoundPipeline, BoundStep, bind, shown_value
+from artifactflow.runner.environments import CURRENT, EnvironmentExecutor, Environments
 from artifactflow.runner.events import Observer, Silent
 from artifactflow.runner.execute import StepExecution
 from artifactflow.runner.locks import RunLocks
@@ -47,7 +46,7 @@ class Options:
     stops only those that need it. `rerun` is the command that was typed, for the hint of a failure. `source` says which
     commit of which repository the pipeline was checked out from; a local one is asked when needed. Steps run in forks
     of warm servers where that makes no difference, or with `cold` each in a fresh process; `choose_executor` decides
-    otherwise.
+    otherwise. `environment` is `current`, `auto`, `uv` or `conda`: where the components run.
     """
 
     force: Collection[str] = ()
@@ -57,6 +56,7 @@ class Options:
     keep_going: bool = False
     rerun: str = ""
     source: Mapping[str, str | bool] = field(default_factory=dict)
+    environment: str = CURRENT
     cold: bool = False
     choose_executor: ChooseExecutor | None = None
 
@@ -95,23 +95,23 @@ def run_pipeline(
     """
     chosen = options or Options()
     selected = chosen.selection.chosen(bound.pipeline.steps)
-    with RunLocks(store.root / "locks") as locks, _executors(chosen) as choose:
+    environments = Environments(chosen.environment, store.root)
+    with RunLocks(store.root / "locks") as locks, _executors(chosen, environments) as choose:
         reconcile(store, locks)
-        ready = replace(chosen, choose_executor=choose)
-        return _PipelineExecution(bound, store, locks, ready, selected, observer or Silent()).run()
+        planner = _planner(bound, store, chosen, environments)
+        return _PipelineExecution(
+            bound, store, locks, chosen, selected, observer or Silent(), planner=planner, choose_executor=choose
+        ).run()
 
 
 @contextmanager
-def _executors(options: Options) -> Iterator[ChooseExecutor]:
+def _executors(options: Options, environments: Environments) -> Iterator[ChooseExecutor]:
     """Who executes each step; warm servers end with the run."""
     if options.choose_executor is not None:
         yield options.choose_executor
-    elif options.cold:
-        fresh = CommandExecutor()
-        yield lambda _bound: fresh
-    else:
-        with warm_executor() as warm:
-            yield lambda _bound: warm
+        return
+    with closing(EnvironmentExecutor(environments, cold=options.cold)) as executor:
+        yield lambda _bound: executor
 
 
 def reconcile(store: Store, locks: RunLocks) -> None:
@@ -124,12 +124,20 @@ def reconcile(store: Store, locks: RunLocks) -> None:
             locks.release(run.id)
 
 
-def _planner(bound: BoundPipeline, store: Store | None, options: Options) -> Planner:
+def _planner(
+    bound: BoundPipeline, store: Store | None, options: Options, environments: Environments | None = None
+) -> Planner:
     names = {step.name for step in bound.steps}
     for name in options.force:
         if name != "all" and name not in names:
             bound.pipeline.step(name)
-    return Planner(store, bound.pipeline.name, force=options.force, use_cache=options.use_cache)
+    return Planner(
+        store,
+        bound.pipeline.name,
+        force=options.force,
+        use_cache=options.use_cache,
+        environments=environments or Environments(options.environment, store.root if store else None),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,9 @@ class _PipelineExecution:
         options: Options,
         selected: Collection[str],
         observer: Observer,
+        *,
+        planner: Planner,
+        choose_executor: ChooseExecutor,
     ) -> None:
         self.bound = bound
         self.store = store
@@ -159,8 +170,8 @@ class _PipelineExecution:
         self.options = options
         self.selected = selected
         self.observer = observer
-        self.choose_executor = options.choose_executor or (lambda _bound: CommandExecutor())
-        self.planner = _planner(bound, store, options)
+        self.choose_executor = choose_executor
+        self.planner = planner
         self.scheduler = Scheduler(bound.steps)
         self.stop = Stop()
         self.known: dict[OutputOf, Version] = {}
@@ -186,8 +197,9 @@ class _PipelineExecution:
             for source in step.inputs.values():
                 if isinstance(source, Stored):
                     self.store.version(source.ref)  # a missing artifact is found before anything runs
-        for message in environment_warnings(self.bound):
-            self.observer.warned(message)
+        if self.options.environment == CURRENT:
+            for message in environment_warnings(self.bound):
+                self.observer.warned(message)
         try:
             with self._recorded():
                 self._run_steps()
@@ -427,7 +439,7 @@ def environment_warnings(bound: BoundPipeline) -> list[str]:
             shown = ", ".join(map(str, wrong))
             messages.append(
                 f"{component.name} runs in the current environment, which {component.environment.file.name} "
-                f"does not describe: {shown}"
+                f"does not describe: {shown} (--env auto builds one that it does)"
             )
     return messages
 
