@@ -42,6 +42,11 @@ WARM = [
 ]
 
 
+def before(folder: Path) -> str:
+    """A PYTHONPATH with `folder` first. An empty part would mean the working folder."""
+    return ":".join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+
+
 def wanted(folder: Path, script: str, command: str = "python main.py", **variables: str):
     """What would run warm."""
     (folder / "main.py").write_text(script)
@@ -181,13 +186,13 @@ def test_a_module_that_starts_threads_makes_the_step_fresh(scripts, tmp_path):
     (site / "threaded.py").write_text(
         "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
     )
-    reason = scripts.why_fresh("import threaded", PYTHONPATH=f"{site}:{os.environ.get('PYTHONPATH', '')}")
+    reason = scripts.why_fresh("import threaded", PYTHONPATH=before(site))
     assert reason.startswith("what it imports starts threads: ")
 
 
 def test_code_that_is_not_installed_is_not_imported_before_its_time(scripts, tmp_path):
     library = scripts.write("../library/edited.py", "print('imported')")
-    path = f"{library.parent.resolve()}:{os.environ.get('PYTHONPATH', '')}"
+    path = before(library.parent.resolve())
     assert scripts.warmly("import edited", PYTHONPATH=path) == (0, "imported\n")
     library.write_text("print('changed')")
     assert scripts.warmly("import edited", PYTHONPATH=path) == (0, "changed\n")

@@ -129,5 +129,5 @@ def test_a_path_that_the_artifact_does_not_hold_is_said(tmp_path):
         tree = store.put_tree(tmp_path / "a.txt")
         with store.transaction() as transaction:
             transaction.register("notes", "text", "", tree)
-        with pytest.raises(NotFoundError, match="holds no 'b.txt'"):
+        with pytest.raises(NotFoundError, match=r"holds no 'b\.txt'"):
             write_out(store, Reference.parse("artifactflow:/notes/latest/b.txt"), tmp_path / "out")
