@@ -1,7 +1,7 @@
 """How long `artifactflow --help` takes, against its peers and against the library that it is written with.
 
-Run `python benchmarks/startup.py` in an environment that has artifactflow installed. Everything is byte-compiled by a first
-run that does not count; then the commands take turns, ten times each, and the median of each is printed.
+Run `python benchmarks/startup.py` in an environment that has artifactflow installed. Everything is byte-compiled by a
+first run that does not count; then the commands take turns, ten times each, and the median of each is printed.
 """
 
 import shutil

@@ -71,7 +71,7 @@ def test_a_boolean_is_not_a_number():
 
 
 def test_an_unknown_type_names_the_known_ones():
-    with pytest.raises(ContractError, match="'integr'.*str, int, float"):
+    with pytest.raises(ContractError, match=r"'integr'.*str, int, float"):
         parameter_type("integr")
 
 

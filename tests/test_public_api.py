@@ -64,7 +64,7 @@ def test_an_error_survives_the_way_to_another_process(kind):
 def test_the_docstring_of_errors_draws_every_class_with_its_exit_code():
     drawn = importlib.import_module("artifactflow.errors").__doc__ or ""
     for kind in _error_classes():
-        if kind is not ArtifactflowError:
+        if kind is not ArtifactflowError and kind.__module__ == ArtifactflowError.__module__:
             line = next(line for line in drawn.splitlines() if f" {kind.__name__} " in line)
             assert f" {kind.exit_code} " in line, kind
 

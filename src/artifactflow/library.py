@@ -114,7 +114,7 @@ def run_built_in(name: str, values: Mapping[str, Value], store: Store, observer:
     reference = f"{BUILT_IN_PREFIX}{name}"
     step = Step(name, reference, bindings=_bindings(name, values))
     bound = bind_pipeline(Pipeline(name, folder=Path.cwd(), steps=(step,)), Given(), Path.cwd())
-    options = Options(force=("all",), choose_executor=lambda _: InlineExecutor(function))
+    options = Options(force=("all",), jobs=1, choose_executor=lambda _: InlineExecutor(function))
     return run_pipeline(bound, store, options, observer)
 
 

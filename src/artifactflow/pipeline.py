@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from artifactflow.artifact import ArtifactRef
 from artifactflow.errors import ContractError, NotFoundError, Place, UsageError, near_matches
-from artifactflow.parameters import Parameter, Required, Source, SourceKind, Value
+from artifactflow.parameters import Parameter, Required, Source, SourceKind, Value, format_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,32 @@ Binding = Literal | Interpolation | OutputOf | Stored
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One use of an entry point in a pipeline. `places` says where each binding stands, for messages."""
+    """One use of an entry point in a pipeline. `places` says where each binding stands, for messages.
+
+    A `matrix` maps parameters to lists of values: the step is then its cells, one for each combination. A failed step
+    is tried `retries` times more, after pauses that double; one that takes longer than `timeout` seconds is ended.
+    `tags` are names that a selection may use.
+    """
 
     name: str
     component: str
     entry_point: str = "main"
     bindings: Mapping[str, Binding] = field(default_factory=dict)
+    matrix: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    retries: int = 0
+    timeout: float | None = None
+    tags: tuple[str, ...] = ()
     cache: bool = True
     place: Place | None = None
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, hash=False)
+
+    def cells(self) -> list[dict[str, Value]]:
+        """The combinations of the matrix, the last parameter changing fastest; one empty one without a matrix.
+
+        >>> Step("fit", "x", matrix={"depth": (1, 2), "seed": (7,)}).cells()
+        [{'depth': 1, 'seed': 7}, {'depth': 2, 'seed': 7}]
+        """
+        return [dict(zip(self.matrix, values, strict=True)) for values in itertools.product(*self.matrix.values())]
 
     def upstream(self) -> list[str]:
         """The steps whose outputs it takes, each once, in the order in which it names them."""
@@ -149,6 +167,15 @@ def _place_after_upstream(first: Step, by_name: Mapping[str, Step], ordered: dic
             )
         else:
             stack.append(waiting[0])
+
+
+def cell_name(step: str, cell: Mapping[str, Value]) -> str:
+    """What a cell of a matrix is called.
+
+    >>> cell_name("train", {"max_iter": 100})
+    'train[max_iter=100]'
+    """
+    return f"{step}[{','.join(f'{name}={format_value(value)}' for name, value in cell.items())}]" if cell else step
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ CACHE_KEY_VERSION = 1
 
 
 class Decision(StrEnum):
-    """What a plan says of a step."""
+    """What a plan says of a step. One that a selection leaves out is a SKIP: its last outputs serve."""
 
     RUN = "RUN"
     REUSE = "REUSE"
+    SKIP = "SKIP"
 
 
 @dataclass(frozen=True, slots=True)

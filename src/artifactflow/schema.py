@@ -90,6 +90,22 @@ _STEP: Final[Mapping[str, Schema]] = {
         "additionalProperties": {"type": _SCALAR_OR_NULL},
         "description": "Values for the step: a literal, ${parameter}, ${step.output} or artifactflow:/name/alias.",
     },
+    "matrix": {
+        "type": "object",
+        "description": "Parameters, each with a list of values: the step is one cell for each combination.",
+        "additionalProperties": {"type": "array", "minItems": 1, "uniqueItems": True},
+    },
+    "retries": {
+        "type": "integer",
+        "minimum": 0,
+        "default": 0,
+        "description": "How often a failed step is tried again.",
+    },
+    "timeout": {
+        "type": ["string", "number"],
+        "description": "After this time the step is ended: 90s, 30m, 2h.",
+    },
+    "tags": {"type": "array", "items": {"type": "string"}, "description": "Names that a selection may use."},
     "cache": {"type": "boolean", "default": True, "description": "false: the step runs every time."},
 }
 _PIPELINE_PARAMETER: Final[Mapping[str, Schema]] = {

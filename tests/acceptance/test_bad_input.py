@@ -120,7 +120,7 @@ class TestAPipelineFile:
             ("name: x\nstep: {}\n", "the unknown key 'step', expected one of", "did you mean steps?"),
             (
                 "name: x\nsteps:\n  a: {component: artifactflow:download, wth: {}}\n",
-                "step a has the unknown key 'wth', expected one of component, entry_point, with, cache",
+                "step a has the unknown key 'wth', expected one of component, entry_point, with,",
                 "did you mean with?",
             ),
             (

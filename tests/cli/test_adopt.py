@@ -51,7 +51,7 @@ def iris(tmp_path: Path) -> Path:
 
 
 def logged(folder: Path) -> str:
-    """What the one step that ran in a project has printed."""
+    """What the one step has printed that ran with its store in `folder`."""
     (log,) = folder.glob(".artifactflow/runs/*/log")
     return log.read_text()
 
@@ -65,7 +65,7 @@ def test_the_first_script_becomes_a_component_that_runs_here_and_under_mlflow(cl
     cli("check", iris, "--strict")
     ours = artifactflow("run-pipeline", iris, "-P", "max_iter=300")
     assert ours.returncode == 0, ours.stderr
-    assert "Model Accuracy: 1.00" in logged(iris)
+    assert "Model Accuracy: 1.00" in logged(iris.parent)
     theirs = subprocess.run(
         [sys.executable, "-m", "mlflow", "run", ".", "--env-manager", "local", "-P", "max_iter=300"],
         cwd=iris,

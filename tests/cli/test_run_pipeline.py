@@ -47,7 +47,7 @@ def test_json_is_one_object_with_steps_and_totals(cli, words: Path):
         assert set(step) == {"step", "decision", "reason", "run", "outputs", "seconds"}
     assert answer.json["steps"][1]["outputs"] == {"loud": "loud:v1"}
     totals = answer.json["totals"]
-    assert (totals.pop("seconds") >= 0, totals) == (True, {"run": 2, "reuse": 0, "failed": 0})
+    assert (totals.pop("seconds") >= 0, totals) == (True, {"run": 2, "reuse": 0, "failed": 0, "skip": 0, "blocked": 0})
 
 
 def test_a_dry_run_prints_the_plan_and_makes_nothing(cli, words: Path):
@@ -61,7 +61,7 @@ def test_a_dry_run_prints_the_plan_and_makes_nothing(cli, words: Path):
 
     cli("run-pipeline", "words")
     again = cli("run-pipeline", "words", "-n", "-P", "make.count=3", "--json").json
-    assert again["totals"] == {"run": 2, "reuse": 0}
+    assert again["totals"] == {"run": 2, "reuse": 0, "skip": 0}
     assert again["steps"][0]["reason"] == "parameter count 2 → 3"
     assert again["steps"][0]["parameters"] == {"word": "hello", "count": 3}
     assert again["steps"][0]["sources"] == {"word": "default", "count": "-P make.count"}
@@ -126,7 +126,7 @@ def test_an_input_may_be_a_path_or_a_stored_artifact(cli, words: Path):
         (["words", "-P", "word"], 2, "-P takes NAME=VALUE, got 'word'", "for example"),
         (["words", "--config", "none.yaml"], 4, "none.yaml", ""),
         (["words", "--force", "mke"], 4, "pipeline words has no step 'mke'", "did you mean make?"),
-        (["words", "--env", "uv"], 2, "--env takes current, got 'uv'", ""),
+        (["words", "--env", "vagrant"], 2, "--env takes one of current, auto, uv, conda, got 'vagrant'", ""),
     ],
 )
 def test_what_is_wrong_is_found_before_anything_runs(cli, words: Path, arguments, code, error, hint):

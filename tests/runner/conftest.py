@@ -10,7 +10,7 @@ from artifactflow.errors import ArtifactflowError
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_pipeline
 from artifactflow.runner import Options, Silent, bind_pipeline, plan_pipeline, run_pipeline
-from artifactflow.runs import PipelineRun, StepOutcome
+from artifactflow.runs import StepOutcome
 from artifactflow.store import Store
 
 
@@ -59,18 +59,22 @@ class Project:
         given = Given({name.replace("__", "."): str(value) for name, value in options.items()}, variables or {})
         return bind_pipeline(load_pipeline(self.folder / path), given, self.folder)
 
-    def run(self, *, force: tuple[str, ...] = (), use_cache: bool = True, **options: object) -> PipelineRun:
-        return run_pipeline(self.bound(**options), self.store, Options(force=force, use_cache=use_cache), self.notes)
+    def run(
+        self, how: Options | None = None, *, force: tuple[str, ...] = (), use_cache: bool = True, **options: object
+    ):
+        chosen = how or Options(force=force, use_cache=use_cache)
+        return run_pipeline(self.bound(**options), self.store, chosen, self.notes)
 
     def decisions(self, **options: object) -> dict[str, str]:
         """Run, and say for each step what was decided."""
         return {outcome.step: outcome.decision for outcome in self.run(**options).steps}
 
-    def plan(self, **options: object) -> dict[str, tuple[str, str]]:
+    def plan(self, how: Options | None = None, **options: object) -> dict[str, tuple[str, str]]:
         """Decision and reason for each step, with nothing run."""
         root = self.folder / ".artifactflow"
         store = Store.open(root) if root.exists() else None
-        return {step.name: (step.decision.value, step.reason) for step in plan_pipeline(self.bound(**options), store)}
+        planned = plan_pipeline(self.bound(**options), store, how)
+        return {step.name: (step.decision.value, step.reason) for step in planned}
 
     def fails(self, **options: object) -> ArtifactflowError:
         """The error that running ends with."""

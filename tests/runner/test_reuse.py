@@ -123,6 +123,24 @@ def test_a_declared_environment_variable_counts_and_others_do_not(project, monke
     assert project.plan()["make"] == ("RUN", "environment variable SIZE changed")
 
 
+def test_what_a_plain_run_left_in_the_folder_is_no_code(project):
+    manifest = project.folder / "make" / "MLproject"
+    manifest.write_text(manifest.read_text().replace("made.txt", "made.json"))
+    project.run()
+    (project.folder / "make" / "made.json").write_text("[]")
+    assert project.plan()["make"][0] == "REUSE"
+    (project.folder / "make" / "other.json").write_text("[]")
+    assert project.plan()["make"] == ("RUN", "code added: other.json")
+
+
+def test_a_changed_function_is_named(project):
+    main = project.folder / "make" / "main.py"
+    main.write_text("def one():\n    return 1\n\ndef two():\n    return 2\n" + main.read_text())
+    project.run()
+    main.write_text(main.read_text().replace("return 2", "return 3"))
+    assert project.plan()["make"] == ("RUN", "code changed: main.py::two")
+
+
 def test_included_data_files_count_as_code(project):
     manifest = project.folder / "make" / "MLproject"
     manifest.write_text(manifest.read_text().replace("    command:", "    include: ['*.csv']\n    command:"))

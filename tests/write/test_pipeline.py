@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from artifactflow.artifact import ArtifactRef
 from artifactflow.errors import ContractError
-from artifactflow.parameters import REQUIRED, Parameter, ParameterType
+from artifactflow.parameters import REQUIRED, Parameter, ParameterType, format_value
 from artifactflow.pipeline import Interpolation, Literal, OutputOf, ParameterName, Pipeline, Step, Stored
 from artifactflow.read.pipeline import read_pipeline, read_pipeline_text
 from artifactflow.write.pipeline import WIDTH, write_pipeline_text
@@ -24,6 +24,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("${}:
 words = st.sampled_from(["no", "null", "~", "1.10", "010", "1e-3", "2024-01-02", "true", "", "=", "<<", "0x1F", "1:30"])
 numbers = st.integers(-(10**12), 10**12) | st.floats(allow_nan=False)
 literals = (texts | words | numbers | st.booleans() | st.none()).map(Literal)
+cells = texts | numbers | st.booleans()
 outputs = st.builds(OutputOf, names, names)
 stored = st.builds(ArtifactRef, artifact_names, artifact_names).map(Stored)
 
@@ -74,6 +75,12 @@ def pipelines(draw):
             component=draw(texts.filter(bool)),
             entry_point=draw(st.just("main") | texts),
             bindings=draw(st.dictionaries(names | words.filter(bool), bindings, max_size=4)),
+            matrix=draw(
+                st.dictionaries(names, st.lists(cells, min_size=1, max_size=3, unique_by=format_value).map(tuple))
+            ),
+            retries=draw(st.integers(0, 5)),
+            timeout=draw(st.none() | st.integers(1, 10**6).map(lambda tenths: tenths / 10)),
+            tags=tuple(draw(st.lists(words, max_size=2))),
             cache=draw(st.booleans()),
         )
         for name in draw(st.lists(artifact_names, min_size=1, max_size=3, unique=True))

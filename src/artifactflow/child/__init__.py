@@ -1,1 +1,1 @@
-"""What runs inside somebody else's process: the standard library only, and nothing else of ours."""
+"""What runs inside a step's own process and environment: standard library only, it imports nothing else of ours."""

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from artifactflow.errors import NotFoundError, near_matches
 from artifactflow.invoke import PlainCommand, PlainGroup
+from artifactflow.pipeline import Pipeline
 from artifactflow.store import Store, find_store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -68,6 +69,11 @@ def existing_store(explicit: Path | None, start: Path | None = None) -> Store | 
     """The store that a command reads, or None where there is none yet."""
     root = find_store(start or Path.cwd(), explicit)
     return Store.open(root, create=False) if root.exists() else None
+
+
+def store_start(pipeline: Pipeline) -> Path:
+    """Where the search for a pipeline's store begins: beside its file; here for a component that runs alone."""
+    return pipeline.folder if pipeline.file else Path.cwd()
 
 
 def required_store(explicit: Path | None) -> Store:

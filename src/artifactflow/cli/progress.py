@@ -1,11 +1,13 @@
-"""What a person sees while a pipeline runs: a line for each step, and under it the last line that it printed."""
+"""What a person sees while a pipeline runs: a line for each decision, and under them what runs now."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
+from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
@@ -13,74 +15,123 @@ from artifactflow.cli.render import seconds_text
 from artifactflow.runs import StepOutcome
 
 if TYPE_CHECKING:
-    from rich.status import Status
+    from rich.live import Live
+
+COLOURS = {"RUN": "yellow", "REUSE": "green", "SKIP": "blue", "FAILED": "red", "BLOCKED": "red", "STOPPED": "magenta"}
+SHOWN_LINE = 100
+
+
+@dataclass
+class _Running:
+    started: float
+    line: str = ""
 
 
 class PipelineProgress:
-    """Prints RUN or REUSE with the reason as each step comes up.
+    """Prints each decision with its reason as it is made.
 
-    On a terminal the running step has a spinner, its time and its last line; elsewhere there are plain lines only.
-    With `quiet` nothing but warnings and failures is shown, on standard error.
+    On a terminal each running step has a line below, with its time and the last line of its log, and how many steps
+    are done. With `plain`, or elsewhere, there are lines only. With `quiet` nothing but warnings is shown.
     """
 
-    def __init__(self, steps: list[str], *, quiet: bool = False) -> None:
-        self.width = max(map(len, steps), default=0)
+    def __init__(self, steps: list[str], *, quiet: bool = False, plain: bool = False) -> None:
+        self.width = min(max(map(len, steps), default=0), 40)
+        self.total = len(steps)
+        self.done = 0
         self.quiet = quiet
-        self.status: Status | None = None
-        self.started = 0.0
-        self.running = ""
+        self.live_wanted = not plain and not quiet and sys.stdout.isatty()
+        self.live: Live | None = None
+        self.running: dict[str, _Running] = {}
+        self.lock = threading.Lock()
 
     def __enter__(self) -> Self:
+        if self.live_wanted:
+            from rich.console import Console
+            from rich.live import Live
+
+            self.live = Live(
+                get_renderable=self._running_lines,
+                console=Console(highlight=False),
+                refresh_per_second=8,
+                transient=True,
+            )
+            self.live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stop()
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
 
     def step_started(self, step: str, reason: str) -> None:
         """Show that the step runs, and why."""
-        self._line(step, "RUN", reason)
-        self.started, self.running = time.monotonic(), step
-        if not self.quiet and sys.stdout.isatty():
-            from rich.status import Status
-
-            self.status = Status(step, spinner="dots")
-            self.status.start()
+        with self.lock:
+            self.running[step] = _Running(time.monotonic())
+        self._decision(step, "RUN", reason)
 
     def step_printed(self, step: str, line: str) -> None:
-        """Show the last line of the running step."""
-        if self.status is not None and line.strip():
-            from rich.markup import escape
-
-            elapsed = seconds_text(time.monotonic() - self.started)
-            self.status.update(f"{step}  [dim]{elapsed}  {escape(line.strip()[:100])}[/]")
+        """Remember the last line of a running step; called from the thread that watches it."""
+        with self.lock:
+            if line.strip() and step in self.running:
+                self.running[step].line = line.strip()
 
     def step_ended(self, outcome: StepOutcome) -> None:
-        """Show what became of the step; one that was reused says so here."""
-        self._stop()
-        if outcome.decision == "REUSE":
-            self._line(outcome.step, "REUSE", outcome.reason)
-        elif not self.quiet:
-            made = ", ".join(outcome.outputs.values()) or outcome.decision.lower()
-            self._say(f"{'':{self.width}}         → {made} in {seconds_text(outcome.seconds)}")
+        """Show what became of the step; one that did not run says so here."""
+        self.done += 1
+        with self.lock:
+            ran = self.running.pop(outcome.step, None) is not None
+        if not ran:
+            self._decision(outcome.step, outcome.decision, outcome.reason)
+        elif outcome.decision == "RUN":
+            self._print(f"{'':{self.width}}  → {', '.join(outcome.outputs.values()) or 'done'}", outcome)
+        else:
+            self._print(f"{'':{self.width}}  → {outcome.decision.lower()}", outcome)
 
     def warned(self, message: str) -> None:
         """Show a warning; it does not stop the run."""
+        if self.live is not None:
+            self.live.stop()
         typer.echo(f"warning: {message}", err=True)
+        if self.live is not None:
+            self.live.start()
 
-    def _line(self, step: str, decision: str, reason: str) -> None:
-        if not self.quiet:
-            colour = {"RUN": typer.colors.YELLOW, "REUSE": typer.colors.GREEN}[decision]
-            self._say(f"{step:{self.width}}  {typer.style(f'{decision:5}', fg=colour)}  {reason}")
+    def _decision(self, step: str, decision: str, reason: str) -> None:
+        coloured = typer.style(f"{decision:5}", fg=COLOURS.get(decision))
+        self._echo(f"{step:{self.width}}  {coloured}  {reason}")
 
-    def _say(self, text: str) -> None:
-        try:
-            typer.echo(text)
-        except BrokenPipeError:
-            self.quiet = True  # whoever read along has gone (`| head`); the run goes on
+    def _print(self, text: str, outcome: StepOutcome) -> None:
+        of = f"{outcome.step}: " if len(self.running) else ""
+        self._echo(f"{text.replace('→ ', f'→ {of}', 1)} in {seconds_text(outcome.seconds)}")
 
-    def _stop(self) -> None:
-        if self.status is not None:
-            self.status.stop()
-            self.status = None
+    def _echo(self, text: str) -> None:
+        if self.quiet:
+            return
+        if self.live is None:
+            try:
+                typer.echo(text)
+            except BrokenPipeError:
+                self.quiet = True  # whoever read along has gone (`| head`); the run goes on
+        else:
+            from rich.text import Text
+
+            self.live.console.print(Text.from_ansi(text))
+
+    def _running_lines(self) -> Any:
+        from rich.console import Group
+        from rich.text import Text
+
+        with self.lock:
+            running = dict(self.running)
+        lines = [
+            Text.assemble(
+                ("⠶ ", "yellow"),
+                step,
+                (f"  {seconds_text(time.monotonic() - state.started)}  {state.line[:SHOWN_LINE]}", "dim"),
+                no_wrap=True,
+                overflow="ellipsis",
+            )
+            for step, state in running.items()
+        ]
+        return Group(*lines, Text(f"{self.done} of {self.total} steps done", style="dim"))

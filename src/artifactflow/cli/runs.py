@@ -11,6 +11,7 @@ from artifactflow.cli.options import JsonOption, StoreOption, existing_store, ne
 from artifactflow.cli.render import print_json, print_table, seconds_text, shown_path
 from artifactflow.errors import NotFoundError
 from artifactflow.parameters import format_value
+from artifactflow.runner import follow_log, running_step
 from artifactflow.runs import PipelineRun, Run
 from artifactflow.store import Store, find_store
 
@@ -151,9 +152,19 @@ def _show_pipeline_run(run: PipelineRun) -> None:
 
 
 @app.command()
-def log(run: RunArgument, store: StoreOption = None, json: JsonOption = False) -> None:
+def log(
+    run: RunArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the step ends, if it runs now.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
     """Print what a step printed."""
     opened = required_store(store)
+    running = running_step(opened, run) if follow else None
+    if running is not None:
+        for text in follow_log(opened, running):
+            typer.echo(text, nl=False)
+        return
     found = _find(opened, run)
     logs = [found] if isinstance(found, Run) else [opened.run(one.run_id) for one in found.steps if one.run_id]
     texts = {one.step: (opened.root / one.log).read_text(encoding="utf-8", errors="replace") for one in logs}

@@ -1,5 +1,5 @@
-"""Who executes a step: a process of its own (`command`), or this process (`inline`)."""
+"""Who executes a step: a fresh process (`command`), a fork of a warm one (`worker`), or this process (`inline`)."""
 
-from artifactflow.executors.task import Executor, Task
+from artifactflow.executors.task import Ended, Executor, Stop, Task
 
-__all__ = ["Executor", "Task"]
+__all__ = ["Ended", "Executor", "Stop", "Task"]

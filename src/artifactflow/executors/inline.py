@@ -11,20 +11,25 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TextIO
 
 from artifactflow.errors import ArtifactflowError
-from artifactflow.executors.task import PrintLine, Task
+from artifactflow.executors.task import Ended, PrintLine, Stop, Task
 from artifactflow.invoke.step_function import call_step_function
 
 
 class InlineExecutor:
     """Calls `function` itself. An artifactflow error passes through as it is: there is no process between."""
 
+    in_this_thread = True
+
     def __init__(self, function: Callable[..., object]) -> None:
         self.function = function
 
-    def execute(self, task: Task, print_line: PrintLine) -> int:
-        """0, or 1 where the function raised something else than an artifactflow error; the log has the traceback."""
+    def execute(self, task: Task, print_line: PrintLine, stop: Stop) -> Ended:
+        """Exit code 0, or 1 where the function raised something else than an artifactflow error.
+
+        The traceback is then in the log. A function that runs in this process cannot be stopped from outside.
+        """
         with (
-            task.log.open("w", encoding="utf-8") as log,
+            task.log.open("a", encoding="utf-8") as log,
             contextlib.redirect_stdout(_Lines(log, _to(sys.stdout, print_line))) as lines,
             _variables(task.environment),
         ):
@@ -34,10 +39,10 @@ class InlineExecutor:
                 raise
             except Exception:
                 lines.write(traceback.format_exc())
-                return 1
+                return Ended(1, facts={"process": "inline"})
             finally:
                 lines.finish()
-        return 0
+        return Ended(0, facts={"process": "inline"})
 
 
 def _to(stream: TextIO, print_line: PrintLine) -> PrintLine:

@@ -26,40 +26,60 @@ MAXIMUM_CONFIG_BYTES = 1 << 20
 
 
 def code_digests(component: Component, contract: Contract) -> dict[str, str]:
-    """Each file that counts as code, relative to the component, with its digest.
+    """What counts as code, with the digest of each part: `main.py::fit` a function or class, `main.py` the rest.
 
     Counted are code and config files of the folder that git would not ignore, and what the contract's `include` names;
-    not the manifest and the environment file, whose meaning is in the contract and the environment already. Python
-    counts by its syntax tree without docstrings: comments and formatting change nothing.
+    not the manifest and the environment file, whose meaning is in the contract and the environment already, and not
+    the outputs, which a plain `mlflow run` leaves there. Python counts by its syntax tree without docstrings: comments
+    and formatting change nothing.
     """
     left_out = {component.manifest, component.environment.file if component.environment else None}
+    left_out |= {component.folder / output.path for output in contract.outputs}
     files = [file for file in _code_files(component.folder) if file not in left_out]
     included = [file for pattern in contract.include for file in sorted(component.folder.glob(pattern))]
-    return {
-        file.relative_to(component.folder).as_posix(): file_digest(file)
-        for file in dict.fromkeys([*sorted(_not_ignored(component.folder, files)), *included])
-        if file.is_file()
-    }
+    digests: dict[str, str] = {}
+    for file in dict.fromkeys([*sorted(_not_ignored(component.folder, files)), *included]):
+        if file.is_file():
+            digests |= file_digests(file, file.relative_to(component.folder).as_posix())
+    return digests
 
 
-def file_digest(file: Path) -> str:
-    """The digest of a file as code: of the syntax tree where it is Python that can be parsed, else of the bytes."""
+def file_digests(file: Path, name: str) -> dict[str, str]:
+    """The digests of a file as code: of the parts of the syntax tree where it is Python, else of its bytes."""
     content = file.read_bytes()
     if file.suffix == ".py":
         try:
-            return Digest.of(syntax_text(content).encode()).short
+            texts = syntax_texts(content)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             pass  # broken code is still code: its bytes tell it apart
-    return Digest.of(content).short
+        else:
+            return {f"{name}::{part}" if part else name: Digest.of(text.encode()).short for part, text in texts.items()}
+    return {name: Digest.of(content).short}
 
 
-def syntax_text(source: bytes | str) -> str:
-    """A text that is equal for sources that differ in comments, docstrings and formatting only.
+def syntax_texts(source: bytes | str) -> dict[str, str]:
+    """Texts, by top-level function and class, that are equal for sources that differ in form only.
 
-    >>> syntax_text("def f():\\n    'doc'\\n    return 1  # why") == syntax_text("def f(): return 1")
+    Comments, docstrings and formatting are form. The empty name stands for everything else in the module.
+
+    >>> syntax_texts("def f():\\n    'doc'\\n    return 1  # why") == syntax_texts("def f(): return 1")
     True
     """
     module = ast.parse(source)
+    _remove_docstrings(module)
+    parts: dict[str, str] = {}
+    rest: list[ast.stmt] = []
+    for statement in module.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            parts[statement.name] = parts.get(statement.name, "") + ast.dump(statement)
+            # Where a definition stands among the rest is part of the rest: moving it can change what runs.
+            rest.append(ast.Expr(ast.Constant(statement.name)))
+        else:
+            rest.append(statement)
+    return {**parts, "": ast.dump(ast.Module(rest, []))}
+
+
+def _remove_docstrings(module: ast.Module) -> None:
     for node in ast.walk(module):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             first = node.body[0] if node.body else None
@@ -69,7 +89,6 @@ def syntax_text(source: bytes | str) -> str:
                 and isinstance(first.value.value, str)
             ):
                 node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(module)
 
 
 def _code_files(folder: Path) -> Iterator[Path]:

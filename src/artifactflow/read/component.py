@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artifactflow.contract import BUILT_IN_PREFIX, Component
+from artifactflow.contract import BUILT_IN_PREFIX, MAIN, Component
 from artifactflow.errors import NotFoundError, UsageError
 from artifactflow.parameters import Parameter, ParameterType
 from artifactflow.pipeline import Interpolation, ParameterName, Pipeline, Step
@@ -30,10 +30,10 @@ def load_component(reference: str, folder: Path) -> Component:
     return read_component(path)
 
 
-def load_pipeline(path: Path, config: Path | None = None) -> Pipeline:
+def load_pipeline(path: Path, config: Path | None = None, entry_point: str = MAIN) -> Pipeline:
     """The pipeline at `path`: a pipeline file, a folder that holds one, or a component's folder as a pipeline of one.
 
-    Raises NotFoundError where there is neither.
+    `entry_point` is that of a component. Raises NotFoundError where there is neither.
     """
     if is_folder(path):
         file = find_pipeline_file(path)
@@ -42,21 +42,21 @@ def load_pipeline(path: Path, config: Path | None = None) -> Pipeline:
         if find_manifest(path) is not None:
             if config is not None:
                 raise UsageError("a component has no config file", hint="give its parameters: -P name=value")
-            return pipeline_of_one(read_component(path))
+            return pipeline_of_one(read_component(path), entry_point)
         raise NotFoundError(
             f"{path} holds neither a pipeline.yaml nor an MLproject",
             hint="start one: artifactflow scaffold new-step",
         )
     if is_file(path):
         if path.name.lower() == "mlproject":
-            return pipeline_of_one(read_component(path.parent))
+            return pipeline_of_one(read_component(path.parent), entry_point)
         return read_pipeline(path, config)
     raise NotFoundError(f"there is no {path}", hint="give a pipeline.yaml, or a folder that holds one or an MLproject")
 
 
-def pipeline_of_one(component: Component) -> Pipeline:
+def pipeline_of_one(component: Component, entry_point: str = MAIN) -> Pipeline:
     """A component as a pipeline: its parameters are the pipeline's, and so are its inputs, as paths."""
-    contract = component.contract()
+    contract = component.contract(entry_point)
     name = component.name
     inputs = tuple(
         Parameter(item.name, ParameterType.PATH, optional=item.optional, description=item.description)

@@ -10,7 +10,15 @@ from typing import Any
 from artifactflow.artifact import URI_PREFIX, ArtifactRef, check_name
 from artifactflow.contract import MAIN
 from artifactflow.errors import ArtifactflowError, ContractError, NotFoundError, Place, UsageError
-from artifactflow.parameters import REQUIRED, Parameter, ParameterType, Required, Value, parameter_type
+from artifactflow.parameters import (
+    REQUIRED,
+    Parameter,
+    ParameterType,
+    Required,
+    Value,
+    format_value,
+    parameter_type,
+)
 from artifactflow.pipeline import (
     Binding,
     Interpolation,
@@ -25,7 +33,7 @@ from artifactflow.read.yaml import Node, read_yaml, read_yaml_file
 
 PIPELINE_FILES = ("pipeline.yaml", "pipeline.yml")
 PIPELINE_KEYS = ("name", "description", "config", "parameters", "steps")
-STEP_KEYS = ("component", "entry_point", "with", "cache")
+STEP_KEYS = ("component", "entry_point", "with", "matrix", "retries", "timeout", "tags", "cache")
 PARAMETER_KEYS = ("type", "default", "description", "minimum", "maximum", "choices", "optional", "secret")
 PARAMETER_NAME = r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*"
 """The pattern of a parameter's name; a dot joins the sections of a config file."""
@@ -175,10 +183,61 @@ def _steps(steps: Node, parameters: Collection[str]) -> Iterator[Step]:
             component=component.string("component"),
             entry_point=entry_point.string("entry_point") if entry_point else MAIN,
             bindings={key: read_binding(value, parameters) for key, value in bindings.items()},
+            matrix=dict(_matrix(node)),
+            retries=_count(node, "retries"),
+            timeout=_timeout(node),
+            tags=tags.strings("tags") if (tags := node.get("tags")) else (),
             cache=_flag(node, "cache", True),
             place=place,
             places={key: value.place for key, value in bindings.items()},
         )
+
+
+_DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
+_duration = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)\Z")
+
+
+def duration(text: str) -> float | None:
+    """Seconds in `90`, `90s`, `1.5m`, `2h` or `1d`; None for anything else.
+
+    >>> duration("1.5m"), duration("soon")
+    (90.0, None)
+    """
+    match = _duration.match(text.strip())
+    return float(match[1]) * _DURATION_UNITS[match[2]] if match else None
+
+
+def _timeout(step: Node) -> float | None:
+    node = step.get("timeout")
+    if node is None:
+        return None
+    seconds = duration(str(node.value)) if isinstance(node.value, (str, int, float)) else None
+    if not seconds:
+        raise node.error(f"timeout must be a duration, got {node.shown()}", hint="write it as 90s, 30m or 2h")
+    return seconds
+
+
+def _count(step: Node, key: str) -> int:
+    node = step.get(key)
+    if node is None:
+        return 0
+    if not isinstance(node.value, int) or isinstance(node.value, bool) or node.value < 0:
+        raise node.error(f"{key} must be a whole number of at least 0, got {node.shown()}")
+    return node.value
+
+
+def _matrix(step: Node) -> Iterator[tuple[str, tuple[Value, ...]]]:
+    node = step.get("matrix")
+    if node is None:
+        return
+    _refuse_duplicates(node)
+    for name, values in node.mapping("matrix").items():
+        cells = tuple(_scalar(value, f"a value of {name}") for value in values.sequence(f"matrix {name}"))
+        if not cells:
+            raise values.error(f"matrix {name} has no values")
+        if len({format_value(cell) for cell in cells}) < len(cells):
+            raise values.error(f"matrix {name} has a value twice")
+        yield name, cells
 
 
 def read_binding(node: Node, parameters: Collection[str] = ()) -> Binding:

@@ -2,5 +2,16 @@
 
 from artifactflow.runner.events import Observer, Silent
 from artifactflow.runner.run import Options, bind_pipeline, plan_pipeline, run_pipeline, totals
+from artifactflow.runner.running import follow_log, running_step
 
-__all__ = ["Observer", "Options", "Silent", "bind_pipeline", "plan_pipeline", "run_pipeline", "totals"]
+__all__ = [
+    "Observer",
+    "Options",
+    "Silent",
+    "bind_pipeline",
+    "follow_log",
+    "plan_pipeline",
+    "run_pipeline",
+    "running_step",
+    "totals",
+]

@@ -25,6 +25,7 @@ from artifactflow.pipeline import (
     Pipeline,
     Step,
     Stored,
+    cell_name,
     resolve,
     resolve_parameters,
 )
@@ -37,7 +38,20 @@ class LocalPath:
     path: Path
 
 
-InputSource = OutputOf | Stored | LocalPath
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """One output of every cell of a matrix step, in matrix order: a folder with a sub-folder for each cell."""
+
+    outputs: tuple[tuple[str, OutputOf], ...]
+
+    @property
+    def step(self) -> str:
+        """The step whose cells they are."""
+        return self.outputs[0][1].step.partition("[")[0]
+
+
+InputSource = OutputOf | Stored | LocalPath | Gathered
+"""Where an input comes from. An `OutputOf` here names a cell where the step has a matrix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +75,22 @@ class BoundStep:
     sources: Mapping[str, Source]
     inputs: Mapping[str, InputSource] = field(default_factory=dict)
     outputs: tuple[OutputSlot, ...] = ()
+    cell: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """The step's name."""
-        return self.step.name
+        """The step's name, or that of the cell: `train[max_iter=100]`."""
+        return cell_name(self.step.name, self.cell)
+
+    def needed(self) -> list[OutputOf]:
+        """The outputs of other steps (of their cells) that it takes."""
+        found: list[OutputOf] = []
+        for source in self.inputs.values():
+            if isinstance(source, OutputOf):
+                found.append(source)
+            elif isinstance(source, Gathered):
+                found += [output for _, output in source.outputs]
+        return found
 
 
 LoadComponent = Callable[[str, Path], Component]
@@ -102,7 +127,7 @@ def bind(pipeline: Pipeline, given: Given, load_component: LoadComponent, caller
         for resolved in [resolve_parameters(pipeline, given)[parameter.name]]
     }
     binder = _Binder(pipeline, given, parameters, contracts, caller)
-    steps = tuple(binder.bound(step) for step in order)
+    steps = tuple(binder.bound(step, cell) for step in order for cell in step.cells())
     _refuse_shared_names(steps)
     return BoundPipeline(pipeline, parameters, steps)
 
@@ -113,7 +138,7 @@ def _refuse_unknown_names(pipeline: Pipeline, given: Given, contracts: Mapping[s
         f"{step.name}.{name}"
         for step in pipeline.steps
         for name in contracts[step.name].names()
-        if name not in step.bindings
+        if name not in step.bindings and name not in step.matrix
     }
     known = names | left_open
     for name in given.options:
@@ -191,17 +216,21 @@ class _Binder:
         self.parameters = parameters
         self.contracts = contracts
         self.caller = caller
+        self.cells = {step.name: step.cells() for step in pipeline.steps}
 
-    def bound(self, step: Step) -> BoundStep:
+    def bound(self, step: Step, cell: Mapping[str, Value]) -> BoundStep:
         component, contract = self.contracts[step.name]
-        for name in step.bindings:
+        for name in (*step.bindings, *step.matrix):
             if name not in contract.names():
                 raise ContractError(
                     f"step {step.name} sets {name!r}, which {component.name} does not take",
                     hint=near_matches(name, contract.names()) or f"it takes {', '.join(contract.names())}",
                     place=step.places.get(name, step.place),
                 )
-        resolved = {parameter.name: self.parameter(step, component, parameter) for parameter in contract.parameters}
+        self.refuse_wrong_matrix(step, contract)
+        resolved = {
+            parameter.name: self.parameter(step, component, parameter, cell) for parameter in contract.parameters
+        }
         values = {name: value for name, (value, _) in resolved.items()}
         inputs = {item.name: self.input(step, item) for item in contract.inputs}
         return BoundStep(
@@ -212,10 +241,25 @@ class _Binder:
             sources={name: source for name, (_, source) in resolved.items()},
             inputs={name: source for name, source in inputs.items() if source is not None},
             outputs=tuple(self.outputs(step, contract, values)),
+            cell=cell,
         )
 
-    def parameter(self, step: Step, component: Component, parameter: Parameter) -> tuple[Value, Source]:
+    def refuse_wrong_matrix(self, step: Step, contract: Contract) -> None:
+        parameters = {parameter.name for parameter in contract.parameters}
+        for name in step.matrix:
+            if name in step.bindings:
+                raise ContractError(f"step {step.name} sets {name} under with: and under matrix:", place=step.place)
+            if name not in parameters:
+                raise ContractError(
+                    f"step {step.name}: {name} is an input, a matrix varies parameters", place=step.place
+                )
+
+    def parameter(
+        self, step: Step, component: Component, parameter: Parameter, cell: Mapping[str, Value]
+    ) -> tuple[Value, Source]:
         binding = step.bindings.get(parameter.name)
+        if parameter.name in cell:
+            binding = Literal(cell[parameter.name])
         if binding is None:
             value, source = resolve(parameter, self.pipeline, self.given, f"{step.name}.{parameter.name}")
             base = component.folder if source.kind is SourceKind.DEFAULT else self.base(source)
@@ -267,7 +311,14 @@ class _Binder:
         place = step.places.get(item.name, step.place)
         if isinstance(binding, OutputOf):
             self.refuse_missing_output(step, item.name, binding, place)
-            return binding
+            cells = self.cells[binding.step]
+            if cells == [{}]:
+                return binding
+            names = [cell_name(binding.step, cell) for cell in cells]
+            labels = [",".join(f"{key}={format_value(value)}" for key, value in cell.items()) for cell in cells]
+            return Gathered(
+                tuple((label, OutputOf(name, binding.key)) for label, name in zip(labels, names, strict=True))
+            )
         if isinstance(binding, Stored):
             return binding
         if binding is None:
@@ -294,7 +345,7 @@ class _Binder:
         if not path.exists():
             raise UsageError(
                 f"step {step.name}: the input {item.name} is {path}, which does not exist",
-                hint=f"give a path that exists, or {URI_PREFIX}/NAME/ALIAS for a stored artifact",
+                hint=f"give a path that exists, or {URI_PREFIX}NAME/ALIAS for a stored artifact",
             )
         return LocalPath(path)
 
@@ -328,7 +379,7 @@ def _refuse_shared_names(steps: tuple[BoundStep, ...]) -> None:
     for bound in steps:
         for slot in bound.outputs:
             other = owners.setdefault(slot.name, bound)
-            if other is not bound:
+            if other.step is not bound.step:
                 raise ContractError(
                     f"the steps {other.name} and {bound.name} both produce an artifact called {slot.name!r}",
                     hint="give one of them another name, for instance by the parameter that names its output",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import time
@@ -10,11 +11,12 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from artifactflow.artifact import Tree, Version
 from artifactflow.contract import Output
-from artifactflow.errors import ArtifactflowError, ContractError, IntegrityError, StepFailedError
-from artifactflow.executors import Executor, Task
+from artifactflow.errors import ContractError, IntegrityError, InterruptedRunError, StepFailedError
+from artifactflow.executors import Ended, Executor, Stop, Task
 from artifactflow.formats.metadata import METADATA_VARIABLE, read_metadata
 from artifactflow.parameters import Value
 from artifactflow.runner.binding import BoundStep, LocalPath, shown_value
@@ -24,6 +26,12 @@ from artifactflow.runs import Run, RunStatus, new_run_id, now
 from artifactflow.store import HandedOut, Store
 
 SHOWN_LOG_LINES = 20
+RUNNING_NAME = "running.json"
+"""The record of a run while it runs, in its folder: the store only has those that ended."""
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+"""Before a retry; each pause is twice the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,15 @@ class StepExecution:
     """One execution of one step; it exists to keep the run's folder and record at hand."""
 
     def __init__(
-        self, store: Store, planned: PlannedStep, executor: Executor, observer: Observer, *, pipeline: str, parent: str
+        self,
+        store: Store,
+        planned: PlannedStep,
+        executor: Executor,
+        observer: Observer,
+        *,
+        pipeline: str,
+        parent: str,
+        facts: Mapping[str, str | bool],
     ) -> None:
         self.store = store
         self.planned = planned
@@ -65,33 +81,88 @@ class StepExecution:
             log=self.log.relative_to(store.root).as_posix(),
             started=now(),
         )
+        self.places: dict[str, Path] = {}
+        self.trees: dict[str, Tree] = {}
+        self.source = dict(facts)
+        self.facts: Mapping[str, Any] = {}
+        self.exit_code: int | None = None
         self._clock = time.monotonic()
 
-    def execute(self) -> Execution:
-        """Run the step to its end and register its outputs with it.
+    def prepare(self) -> None:
+        """Make room for the outputs, and say beside them that the step runs."""
+        self.places = self._places()
+        (self.folder / RUNNING_NAME).write_text(json.dumps(self.run.to_json()), encoding="utf-8")
 
-        Raises StepFailedError where it failed or broke its contract. However it ends, the record of it is kept.
+    def work(self, stop: Stop) -> None:
+        """Run the step, again where it may be retried, and store the bytes that it made. May be called in a thread.
+
+        Raises StepFailedError where it failed or broke its contract, InterruptedRunError where `stop` was set.
         """
-        try:
-            with self._handed_out() as inputs:
-                places = self._places()
-                code = self._run(inputs, places)
-                if code != 0:
-                    raise StepFailedError(self._failure(code))
-                self._refuse_changed_inputs(inputs)
-                trees = {output.key: self._collect(output, places) for output in self.planned.bound.contract.outputs}
-            return self._register(trees)
-        except KeyboardInterrupt:
-            self._record(RunStatus.INTERRUPTED, message="stopped by the user")
-            raise
-        except ArtifactflowError as error:
-            self._record(RunStatus.FAILED, message=str(error))
-            if isinstance(error, StepFailedError) and error.hint is None:
-                error.hint = f"see the whole log: artifactflow runs log {self.run.id}"
-            raise
-        finally:
-            for name in ("inputs", "outputs", "metadata.json"):
-                _remove(self.folder / name)
+        step = self.planned.bound.step
+        for attempt in range(step.retries + 1):
+            if attempt:
+                self.observer.step_printed(step.name, f"failed, attempt {attempt + 1} of {step.retries + 1} follows")
+                if stop.wait(min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)):
+                    break
+                self._clear_outputs()
+            try:
+                self._attempt(stop)
+                return
+            except StepFailedError:
+                if attempt == step.retries or stop.is_set():
+                    raise
+        raise InterruptedRunError(f"step {self.run.step} was stopped")
+
+    def _attempt(self, stop: Stop) -> None:
+        with self._handed_out() as inputs:
+            ended = self._run(inputs, stop)
+            self.facts = ended.facts
+            self.exit_code = ended.exit_code
+            if stop.is_set():
+                raise InterruptedRunError(f"step {self.run.step} was stopped")
+            if ended.timed_out or ended.exit_code != 0:
+                raise StepFailedError(self._failure(ended))
+            self._refuse_changed_inputs(inputs)
+        outputs = self.planned.bound.contract.outputs
+        self.trees = {output.key: self._collect(output) for output in outputs}
+
+    def finish(self) -> Execution:
+        """Register what `work` stored, together with the record of the run."""
+        metadata = read_metadata(self.folder / "metadata.json")
+        versions: dict[str, Version] = {}
+        with self.store.transaction() as transaction:
+            for slot in self.planned.bound.outputs:
+                versions[slot.key] = transaction.register(
+                    slot.name,
+                    slot.type,
+                    slot.description,
+                    self.trees[slot.key],
+                    metadata=metadata.get(slot.key, {}),
+                    run_id=self.run.id,
+                ).version
+            run = self._ended(RunStatus.FINISHED, outputs={key: version.ref for key, version in versions.items()})
+            transaction.record_run(run)
+        self._clean()
+        return Execution(run, versions)
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the record of an execution that did not end well, and give the error a hint where it has none."""
+        stopped = isinstance(error, (KeyboardInterrupt, InterruptedRunError))
+        status = RunStatus.INTERRUPTED if stopped else RunStatus.FAILED
+        with self.store.transaction() as transaction:
+            transaction.record_run(self._ended(status, message="stopped by the user" if stopped else str(error)))
+        if isinstance(error, StepFailedError) and error.hint is None:
+            error.hint = f"see the whole log: artifactflow runs log {self.run.id}"
+        self._clean()
+
+    def _clean(self) -> None:
+        for name in ("inputs", "outputs", "metadata.json", RUNNING_NAME):
+            _remove(self.folder / name)
+
+    def _clear_outputs(self) -> None:
+        for name in ("inputs", "outputs", "metadata.json"):
+            _remove(self.folder / name)
+        self.places = self._places()
 
     # before
 
@@ -102,6 +173,8 @@ class StepExecution:
         for name, source in self.planned.bound.inputs.items():
             if isinstance(source, LocalPath) and ingredients is not None:
                 labels[name] = ingredients.inputs[name].digest
+        for name, gathered in self.planned.gathered.items():
+            labels |= {f"{name}[{label}]": version.ref for label, version in gathered.cells}
         return labels
 
     @contextlib.contextmanager
@@ -112,6 +185,10 @@ class StepExecution:
                 tree = self.store.tree(version.digest)
                 folder_name = version.name if tree.folder else None  # a file keeps its own name
                 handed[name] = self.store.hand_out(tree, self.folder / "inputs" / name, folder_name)
+                stack.callback(handed[name].close)
+            for name, gathered in self.planned.gathered.items():
+                self.store.put_bytes(gathered.index)
+                handed[name] = self.store.hand_out(gathered.tree, self.folder / "inputs" / name, name)
                 stack.callback(handed[name].close)
             yield handed
 
@@ -131,13 +208,13 @@ class StepExecution:
 
     # during
 
-    def _run(self, inputs: Mapping[str, HandedOut], places: Mapping[str, Path]) -> int:
+    def _run(self, inputs: Mapping[str, HandedOut], stop: Stop) -> Ended:
         bound = self.planned.bound
         values: dict[str, Value] = {item.name: None for item in bound.contract.inputs}
         values |= bound.parameters
         values |= {name: str(source.path) for name, source in bound.inputs.items() if isinstance(source, LocalPath)}
         values |= {name: str(handed.path) for name, handed in inputs.items()}
-        values |= {key: str(place) for key, place in places.items()}
+        values |= {key: str(place) for key, place in self.places.items()}
         environment = {
             **os.environ,
             "PYTHONUNBUFFERED": "1",  # lines arrive as they are printed
@@ -147,13 +224,16 @@ class StepExecution:
             "ARTIFACTFLOW_DOWNLOADS": str(self.store.root / "tmp" / "downloads"),
             METADATA_VARIABLE: str(self.folder / "metadata.json"),
         }
-        task = Task(bound.component, bound.contract, values, environment, self.log)
-        return self.executor.execute(task, lambda line: self.observer.step_printed(bound.name, line))
+        task = Task(bound.component, bound.contract, values, environment, self.log, bound.step.timeout)
+        return self.executor.execute(task, lambda line: self.observer.step_printed(bound.name, line), stop)
 
     # after
 
-    def _failure(self, code: int) -> str:
+    def _failure(self, ended: Ended) -> str:
+        code = ended.exit_code
         how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
+        if ended.timed_out:
+            how = f"took longer than its timeout of {self.planned.bound.step.timeout:g} s and was ended"
         with self.log.open(encoding="utf-8", errors="replace") as log:
             last = "".join(f"  {line.rstrip()}\n" for line in deque(log, SHOWN_LOG_LINES))
         shown = f"; the end of its log:\n{last}" if last else "; it printed nothing\n"
@@ -168,15 +248,15 @@ class StepExecution:
                     hint="inputs are read-only: copy the data before changing it",
                 )
 
-    def _collect(self, output: Output, places: Mapping[str, Path]) -> Tree:
+    def _collect(self, output: Output) -> Tree:
         if output.placeholder:
-            found = [places[output.key]] if os.path.lexists(places[output.key]) else []
+            found = [self.places[output.key]] if os.path.lexists(self.places[output.key]) else []
         else:
             found = self._matches(output)
         if not found:
             raise StepFailedError(
                 f"step {self.run.step} ended well but wrote no output {output.key!r}, expected at "
-                f"{places.get(output.key) or self.planned.bound.component.folder / output.path}",
+                f"{self.places.get(output.key) or self.planned.bound.component.folder / output.path}",
                 hint=f"write to the path given by --{output.key}, or correct the outputs in its MLproject",
             )
         if len(found) > 1:
@@ -205,23 +285,6 @@ class StepExecution:
             )
         return sorted(folder.glob(output.path))
 
-    def _register(self, trees: Mapping[str, Tree]) -> Execution:
-        metadata = read_metadata(self.folder / "metadata.json")
-        versions: dict[str, Version] = {}
-        with self.store.transaction() as transaction:
-            for slot in self.planned.bound.outputs:
-                versions[slot.key] = transaction.register(
-                    slot.name,
-                    slot.type,
-                    slot.description,
-                    trees[slot.key],
-                    metadata=metadata.get(slot.key, {}),
-                    run_id=self.run.id,
-                ).version
-            run = self._ended(RunStatus.FINISHED, outputs={key: version.ref for key, version in versions.items()})
-            transaction.record_run(run)
-        return Execution(run, versions)
-
     def _ended(self, status: RunStatus, *, outputs: Mapping[str, str] | None = None, message: str = "") -> Run:
         return replace(
             self.run,
@@ -230,11 +293,9 @@ class StepExecution:
             message=message,
             ended=now(),
             seconds=round(time.monotonic() - self._clock, 3),
+            exit_code=self.exit_code,
+            facts={**self.facts, **({"source": self.source} if self.source else {})},
         )
-
-    def _record(self, status: RunStatus, message: str) -> None:
-        with self.store.transaction() as transaction:
-            transaction.record_run(self._ended(status, message=message))
 
 
 def _shown_parameters(bound: BoundStep) -> dict[str, Value]:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from artifactflow import __version__
 from artifactflow.artifact import Digest, Tree, TreeEntry, Version
 from artifactflow.contract import Component, Contract
-from artifactflow.environments.current import package_closure
 from artifactflow.errors import IntegrityError, NotFoundError, OutsideError
 from artifactflow.fetch.addresses import address_identity, local_file
 from artifactflow.parameters import ParameterType
 from artifactflow.pipeline import OutputOf, Stored
 from artifactflow.plan import Decision, Ingredients, InputIdentity, differences
-from artifactflow.read.code import code_digests, file_digest
-from artifactflow.runner.binding import BoundStep, LocalPath
+from artifactflow.read.code import code_digests, file_digests
+from artifactflow.runner.binding import BoundStep, Gathered, LocalPath
+from artifactflow.runner.environments import CURRENT, Environments
+from artifactflow.runner.gather import gathered_tree
 from artifactflow.runs import Run
 from artifactflow.store import Store
 
@@ -29,14 +30,16 @@ SHOWN_DIFFERENCES = 3
 class PlannedStep:
     """A step with its decision.
 
-    `versions` are the inputs that are known by now; `ingredients` and `cache_key` are None while an input is still to
-    be made by a step before. `reused` is the run whose outputs serve.
+    `versions` are the inputs that are known by now, and `gathered` those that are the folders of a matrix;
+    `ingredients` and `cache_key` are None while an input is still to be made by a step before. `reused` is the run
+    whose outputs serve, for REUSE and SKIP.
     """
 
     bound: BoundStep
     decision: Decision
     reason: str
     versions: Mapping[str, Version] = field(default_factory=dict)
+    gathered: Mapping[str, GatheredInput] = field(default_factory=dict)
     ingredients: Ingredients | None = None
     cache_key: str = ""
     reused: Run | None = None
@@ -47,6 +50,15 @@ class PlannedStep:
         return self.bound.name
 
 
+@dataclass(frozen=True, slots=True)
+class GatheredInput:
+    """The folder of a matrix: its tree, its index, and the version of each cell."""
+
+    tree: Tree
+    index: bytes
+    cells: tuple[tuple[str, Version], ...]
+
+
 class Planner:
     """Plans the steps of one pipeline against one store.
 
@@ -55,14 +67,20 @@ class Planner:
     """
 
     def __init__(
-        self, store: Store | None, pipeline: str, *, force: Collection[str] = (), use_cache: bool = True
+        self,
+        store: Store | None,
+        pipeline: str,
+        *,
+        force: Collection[str] = (),
+        use_cache: bool = True,
+        environments: Environments | None = None,
     ) -> None:
         self.store = store
         self.pipeline = pipeline
         self.force = force
         self.use_cache = use_cache
+        self.environments = environments or Environments(CURRENT, store.root if store else None)
         self._code: dict[tuple[Path, Contract], dict[str, str]] = {}
-        self._packages: dict[str, dict[str, str]] = {}
 
     def plan(self, bound: BoundStep, known: Mapping[OutputOf, Version]) -> PlannedStep:
         """Decide about a step. `known` holds the outputs of the steps before it; what is missing is still to be made.
@@ -70,11 +88,22 @@ class Planner:
         Raises NotFoundError where an input is a stored artifact that does not exist.
         """
         versions: dict[str, Version] = {}
+        gathered: dict[str, GatheredInput] = {}
         waiting: list[str] = []
         identities: dict[str, InputIdentity] = {}
         for name, source in bound.inputs.items():
             if isinstance(source, LocalPath):
                 identities[name] = path_identity(source.path)
+                continue
+            if isinstance(source, Gathered):
+                found = self._gathered(source, known)
+                if found is None:
+                    waiting.append(source.step)
+                    identities[name] = InputIdentity(f"outputs of {source.step}", "(to be made)")
+                else:
+                    gathered[name] = found
+                    labels = ", ".join(version.ref for _, version in found.cells)
+                    identities[name] = InputIdentity(str(found.tree.digest), labels)
                 continue
             version = known.get(source) if isinstance(source, OutputOf) else self._stored(source)
             if version is None:
@@ -90,9 +119,9 @@ class Planner:
         if waiting:
             followed = ", ".join(dict.fromkeys(waiting))
             reason = "; ".join([*([forced] if forced else changes), f"follows {followed}"])
-            return PlannedStep(bound, Decision.RUN, reason, versions)
+            return PlannedStep(bound, Decision.RUN, reason, versions, gathered)
         cache_key = ingredients.cache_key()
-        planned = PlannedStep(bound, Decision.RUN, "", versions, ingredients, cache_key)
+        planned = PlannedStep(bound, Decision.RUN, "", versions, gathered, ingredients, cache_key)
         if forced:
             return _with(planned, reason=forced)
         reused = self.store.cached_run(cache_key) if self.store else None
@@ -127,7 +156,7 @@ class Planner:
             parameters=parameters,
             inputs=hashed,
             code=self._code_of(component, contract),
-            environment=self._packages_of(component),
+            environment=dict(self.environments.packages(component)),
             variables={
                 name: hashlib.sha256(os.environ.get(name, "").encode()).hexdigest()[:12]
                 for name in contract.environment_variables
@@ -136,7 +165,7 @@ class Planner:
         )
 
     def _forced(self, bound: BoundStep) -> str:
-        if "all" in self.force or bound.name in self.force:
+        if "all" in self.force or bound.name in self.force or bound.step.name in self.force:
             return "forced"
         if not self.use_cache:
             return "run with --no-cache"
@@ -154,6 +183,31 @@ class Planner:
             found = [*found[:SHOWN_DIFFERENCES], f"and {len(found) - SHOWN_DIFFERENCES} more changes"]
         return found
 
+    def skip(self, bound: BoundStep) -> PlannedStep:
+        """A step that the selection leaves out: the outputs of its newest finished run serve.
+
+        Raises NotFoundError where it has none, with the command that makes them.
+        """
+        last = self.store.last_run(self.pipeline, bound.name) if self.store else None
+        lost = (
+            [key for key, ref in last.outputs.items() if not self._present(self.store, ref)]
+            if last and self.store
+            else []
+        )
+        if last is None or lost:
+            raise NotFoundError(
+                f"step {bound.name} is left out, but it has no outputs to take",
+                hint=f"run it first: artifactflow run-pipeline --until '{bound.step.name}'",
+            )
+        return PlannedStep(bound, Decision.SKIP, f"left out, outputs of run {last.id}", reused=last)
+
+    def _gathered(self, source: Gathered, known: Mapping[OutputOf, Version]) -> GatheredInput | None:
+        cells = [(label, known[output]) for label, output in source.outputs if output in known]
+        if len(cells) < len(source.outputs) or self.store is None:
+            return None
+        tree, index = gathered_tree(cells, self.store.tree)
+        return GatheredInput(tree, index, tuple(cells))
+
     def _stored(self, source: Stored) -> Version:
         if self.store is None:
             raise NotFoundError(f"there is no artifact {source.ref}: nothing has been stored yet")
@@ -170,26 +224,16 @@ class Planner:
         if key not in self._code:
             if component.built_in:
                 module = component.folder / f"{component.name}.py"
-                self._code[key] = {"artifactflow": __version__, module.name: file_digest(module)}
+                self._code[key] = {"artifactflow": __version__, **file_digests(module, module.name)}
             else:
                 self._code[key] = code_digests(component, contract)
         return self._code[key]
-
-    def _packages_of(self, component: Component) -> dict[str, str]:
-        environment = component.environment
-        key = repr((environment.requirements, environment.conda_packages)) if environment else ""
-        if key not in self._packages:
-            cache = self.store.root / "cache" if self.store else None
-            self._packages[key] = package_closure(environment, cache)
-        return self._packages[key]
 
 
 def _with(
     planned: PlannedStep, *, reason: str, decision: Decision = Decision.RUN, reused: Run | None = None
 ) -> PlannedStep:
-    return PlannedStep(
-        planned.bound, decision, reason, planned.versions, planned.ingredients, planned.cache_key, reused
-    )
+    return replace(planned, reason=reason, decision=decision, reused=reused)
 
 
 def _file_behind(kind: ParameterType, value: object) -> Path | None:

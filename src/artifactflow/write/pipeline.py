@@ -63,6 +63,14 @@ def _step(step: Step) -> list[str]:
         lines.append(f"    entry_point: {format_text(step.entry_point, flow=False)}")
     if step.bindings:
         lines += _item("with", {name: _bound(name, binding) for name, binding in step.bindings.items()}, "    ")
+    if step.matrix:
+        lines += _item("matrix", step.matrix, "    ")
+    if step.retries:
+        lines.append(f"    retries: {step.retries}")
+    if step.timeout is not None:
+        lines.append(f"    timeout: {step.timeout:.12g}s")
+    if step.tags:
+        lines.append(f"    tags: {_format(step.tags)}")
     if not step.cache:
         lines.append("    cache: false")
     return lines

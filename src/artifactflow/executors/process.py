@@ -1,0 +1,179 @@
+"""Watches a process: copies what it prints to the log, and ends it with all its descendants when it has to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from artifactflow.executors.task import Ended, PrintLine, Stop
+
+GRACE_SECONDS = 5.0
+"""How long a step may take to end after it was asked to, before it is killed."""
+
+LOOK_SECONDS = 0.1
+"""How often a watched process is looked after when nothing happens. Output and its end wake the watcher at once."""
+
+
+Usage = Mapping[str, float | int]
+"""What a process has used: `peak_memory` in bytes, `cpu_seconds`; empty where it is not known."""
+
+
+class Watched(Protocol):
+    """A process that leads a group of its own and prints into a pipe: one of our children, or a server's.
+
+    `exited` is a descriptor that becomes readable when it has ended, None where the platform has no such.
+    """
+
+    pid: int
+    output: int
+    exited: int | None
+
+    def has_ended(self) -> bool:
+        """Whether it has, without waiting."""
+
+    def reap(self) -> tuple[int, Usage]:
+        """Wait for its end; returns the exit code, negative for a signal, and what it used. May be called again."""
+
+    def close(self) -> None:
+        """Close the descriptors."""
+
+
+class OwnChild:
+    """A process that this one has started."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        if process.stdout is None:
+            raise ValueError("it was started without a pipe")
+        self.pid = process.pid
+        self.output = process.stdout.fileno()
+        self.exited = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
+        self._process = process
+        self._stream = process.stdout
+        self._reaped: tuple[int, Usage] | None = None
+
+    def has_ended(self) -> bool:
+        """Whether it has, without waiting."""
+        return (
+            self._reaped is not None or os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        )
+
+    def reap(self) -> tuple[int, Usage]:
+        """Collect it; afterwards its number may belong to another process."""
+        if self._reaped is None:
+            _, status, usage = os.wait4(self.pid, 0)
+            self._process.returncode = os.waitstatus_to_exitcode(status)
+            used = {
+                "peak_memory": usage.ru_maxrss * 1024,  # Linux counts in KiB
+                "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+            }
+            self._reaped = (self._process.returncode, used)
+        return self._reaped
+
+    def close(self) -> None:
+        """Close the descriptors."""
+        self._stream.close()
+        if self.exited is not None:
+            os.close(self.exited)
+
+
+def watch(process: Watched, log: Path, print_line: PrintLine, stop: Stop, timeout: float | None) -> Ended:
+    """Follow a process until it ends, and close it. What a daemon that it leaves behind prints later is not waited for.
+
+    On an exception (KeyboardInterrupt) its group is ended before that goes on.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    timed_out = False
+    with contextlib.closing(process), log.open("ab") as file:
+        lines = _Lines(print_line)
+        try:
+            for chunk in _chunks(process):
+                if chunk:
+                    file.write(chunk)
+                    file.flush()
+                    lines.feed(chunk)
+                timed_out = deadline is not None and time.monotonic() > deadline
+                if timed_out or stop.is_set():
+                    end_group(process, stop)
+                    break
+        except BaseException:
+            end_group(process, stop)
+            raise
+        finally:
+            lines.finish()
+        exit_code, usage = process.reap()
+    return Ended(exit_code, timed_out, usage)
+
+
+def _chunks(process: Watched) -> Iterator[bytes]:
+    """What the process prints as it comes, and an empty chunk whenever it is time to look at the clock."""
+    os.set_blocking(process.output, False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.output, selectors.EVENT_READ)
+        if process.exited is not None:
+            selector.register(process.exited, selectors.EVENT_READ)
+        while True:
+            ready = {key.fd for key, _ in selector.select(LOOK_SECONDS)}
+            ended = process.exited in ready if process.exited is not None else not ready and process.has_ended()
+            if process.output in ready:
+                chunk = os.read(process.output, 1 << 16)
+                if chunk:
+                    yield chunk
+                    continue  # what is left in the pipe comes before the end
+                selector.unregister(process.output)
+                if process.exited is None:
+                    return
+            elif not ended:
+                yield b""
+            if ended:
+                return
+
+
+def end_group(process: Watched, stop: Stop) -> None:
+    """End a process and every descendant in its group: asked first, killed after a grace or when `stop` says so."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        deadline = time.monotonic() + GRACE_SECONDS
+        while _group_lives(process) and time.monotonic() < deadline:
+            if number == signal.SIGTERM and stop.is_killing():
+                break
+            time.sleep(0.01)
+
+
+def _group_lives(process: Watched) -> bool:
+    """Whether anything of the group is left. The leader is collected as soon as it ends: as a zombie it would count."""
+    if not process.has_ended():
+        return True
+    process.reap()
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+class _Lines:
+    """Hands on whole lines of what comes in pieces."""
+
+    def __init__(self, print_line: PrintLine) -> None:
+        self.print_line = print_line
+        self.rest = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take a piece, hand on the lines that it completes."""
+        *lines, self.rest = (self.rest + chunk).split(b"\n")
+        for line in lines:
+            self.print_line(line.decode(errors="replace").rstrip("\r"))
+
+    def finish(self) -> None:
+        """Hand on a last line that has no end."""
+        if self.rest:
+            self.print_line(self.rest.decode(errors="replace"))
+            self.rest = b""

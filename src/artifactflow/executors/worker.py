@@ -1,0 +1,87 @@
+"""Executes steps in forks of processes that have imported their libraries already."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from artifactflow.executors.command import CommandExecutor, filled_command, process_environment
+from artifactflow.executors.process import watch
+from artifactflow.executors.search_paths import SearchPaths
+from artifactflow.executors.servers import ServerKey, Servers, WarmProcess, early_variables, late_variables
+from artifactflow.executors.task import Ended, PrintLine, Stop, Task
+from artifactflow.executors.warm import NotWarmError, WarmScripts, refuse_shadows
+
+SERVER_LOST = "artifactflow: the server process of this step was ended from outside, and the step with it"
+
+
+class WorkerExecutor:
+    """Runs `python script.py …` as a fork of a server process that has imported what the script imports.
+
+    Whatever cannot be run so is run in a fresh process, and `Ended.facts` says which it was: `process` is `warm` or
+    `fresh`, and `fresh_because` the reason. `python` is the interpreter, by default the one that runs artifactflow.
+    Several threads may execute steps at once. `close` ends all servers.
+    """
+
+    in_this_thread = False
+
+    def __init__(self, python: Path | None = None) -> None:
+        self.fresh = CommandExecutor(python)
+        self._scripts = WarmScripts()
+        self._search_paths = SearchPaths()
+        self._servers = Servers()
+
+    def execute(self, task: Task, print_line: PrintLine, stop: Stop) -> Ended:
+        """Run the command in the component's folder. Raises MissingToolError where its program does not exist."""
+        try:
+            with self._started(task, stop) as process:
+                ended = watch(process, task.log, print_line, stop, task.timeout)
+        except NotWarmError as reason:
+            ended = self.fresh.execute(task, print_line, stop)
+            return replace(ended, facts={**ended.facts, "fresh_because": str(reason)})
+        if process.lost and not ended.timed_out:
+            _say(SERVER_LOST, task, print_line)
+        return replace(ended, facts={"process": "warm", **ended.facts})
+
+    def close(self) -> None:
+        """End all servers, and what runs on them."""
+        self._servers.close()
+
+    @contextlib.contextmanager
+    def _started(self, task: Task, stop: Stop) -> Iterator[WarmProcess]:
+        """The step as a running process. Raises NotWarmError before anything of it has run."""
+        script = self._scripts.of(task)
+        python = self.fresh.python
+        environment = process_environment(task, python)
+        modules = self._search_paths.only_modules(python, environment, script.modules)
+        key = ServerKey(python, early_variables(environment), modules)
+        with self._servers.server(key, stop) as (server, names):
+            refuse_shadows(script.folder, names)
+            request: dict[str, Any] = {
+                "cwd": str(task.component.folder.resolve()),
+                "environment": late_variables(environment),
+                "argv": [str(python), *filled_command(task).argv[1:]],
+                "script": script.script,
+                "module": script.module,
+            }
+            process = server.start(request)
+            if not process.wait_started(stop):
+                process.close()
+                raise NotWarmError("the server process could not start it")
+            yield process
+
+
+@contextlib.contextmanager
+def warm_executor(python: Path | None = None) -> Iterator[WorkerExecutor]:
+    """An executor for one run: its servers are gone afterwards, however it ends."""
+    with contextlib.closing(WorkerExecutor(python)) as executor:
+        yield executor
+
+
+def _say(message: str, task: Task, print_line: PrintLine) -> None:
+    with task.log.open("a", encoding="utf-8") as log:
+        log.write(f"{message}\n")
+    print_line(message)

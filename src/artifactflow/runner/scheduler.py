@@ -1,0 +1,91 @@
+"""Decides what may start when: after what it needs, as wide as there are places, one at a time in a shared folder."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from artifactflow.runner.binding import BoundStep
+
+
+class Scheduler:
+    """Keeps the order. Steps are known by their position in the order of the pipeline.
+
+    Registering follows matrix order: the cells of a matrix step make versions of the same artifacts, and these are
+    numbered in matrix order whatever cell is done first. So a cell whose work is done waits for those before it.
+    """
+
+    def __init__(self, steps: Sequence[BoundStep]) -> None:
+        self.steps = steps
+        positions = {step.name: position for position, step in enumerate(steps)}
+        self._waits_for: list[set[int]] = [{positions[needed.step] for needed in step.needed()} for step in steps]
+        self._followers: dict[int, list[int]] = defaultdict(list)
+        for position, needed in enumerate(self._waits_for):
+            for other in needed:
+                self._followers[other].append(position)
+        self._ready = [position for position, needed in enumerate(self._waits_for) if not needed]
+        heapq.heapify(self._ready)
+        self._held_folders: dict[Path, list[int]] = {}
+        self._cell_before: dict[int, int] = {}
+        newest: dict[str, int] = {}
+        for position, step in enumerate(steps):
+            if step.cell:
+                if step.step.name in newest:
+                    self._cell_before[position] = newest[step.step.name]
+                newest[step.step.name] = position
+        self._settled: set[int] = set()
+
+    def next_ready(self) -> int | None:
+        """The first step that may start now; it counts as started. None where there is none."""
+        while self._ready:
+            position = heapq.heappop(self._ready)
+            folder = self._shared_folder(position)
+            if folder is None:
+                return position
+            if folder not in self._held_folders:
+                self._held_folders[folder] = []
+                return position
+            self._held_folders[folder].append(position)
+        return None
+
+    def release(self, position: int) -> None:
+        """The step's work is over: another one may use its folder."""
+        folder = self._shared_folder(position)
+        if folder is not None:
+            for waiting in self._held_folders.pop(folder, []):
+                heapq.heappush(self._ready, waiting)
+
+    def may_settle(self, position: int) -> bool:
+        """Whether the cells before it are settled, so that its versions can be numbered."""
+        before = self._cell_before.get(position)
+        return before is None or before in self._settled
+
+    def settle(self, position: int) -> None:
+        """The step's outputs are known (or never will be, see `drop`): those that waited for it may start."""
+        self._settled.add(position)
+        for follower in self._followers[position]:
+            self._waits_for[follower].discard(position)
+            if not self._waits_for[follower]:
+                heapq.heappush(self._ready, follower)
+
+    def drop(self, position: int) -> list[int]:
+        """The step failed: returns all steps that cannot run any more for it, which count as settled with it."""
+        dropped: list[int] = []
+        waiting = [position]
+        while waiting:
+            current = waiting.pop()
+            if current in self._settled:
+                continue
+            self._settled.add(current)
+            if current != position:
+                dropped.append(current)
+            waiting += self._followers[current]
+        return sorted(dropped)
+
+    def _shared_folder(self, position: int) -> Path | None:
+        step = self.steps[position]
+        if all(output.placeholder for output in step.contract.outputs):
+            return None
+        return step.component.folder
