@@ -1,7 +1,8 @@
 """Plan → execute → store: what `run-pipeline` does, and every other command that runs a step."""
 
 from artifactflow.runner.events import Observer, Silent
-from artifactflow.runner.run import Options, bind_pipeline, plan_pipeline, run_pipeline, totals
+from artifactflow.runner.options import Options
+from artifactflow.runner.run import bind_pipeline, plan_pipeline, run_pipeline, totals
 from artifactflow.runner.running import follow_log, running_step
 
 __all__ = [

@@ -1,0 +1,37 @@
+"""How a pipeline is to be run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from artifactflow.executors import Executor
+from artifactflow.runner.binding import BoundStep
+from artifactflow.runner.environments import CURRENT
+from artifactflow.selection import Selection
+
+ChooseExecutor = Callable[[BoundStep], Executor]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run.
+
+    `force` names steps to run though nothing changed (`all` for every one); with `use_cache` false nothing is reused.
+    `jobs` is how many steps run side by side, 0 for as many as there are processors. With `keep_going` a failed step
+    stops only those that need it. `rerun` is the command that was typed, for the hint of a failure. `source` says which
+    commit of which repository the pipeline was checked out from; a local one is asked when needed. Steps run in forks
+    of warm servers where that makes no difference, or with `cold` each in a fresh process; `choose_executor` decides
+    otherwise. `environment` is `current`, `auto`, `uv` or `conda`: where the components run.
+    """
+
+    force: Collection[str] = ()
+    use_cache: bool = True
+    selection: Selection = field(default_factory=Selection)
+    jobs: int = 0
+    keep_going: bool = False
+    rerun: str = ""
+    source: Mapping[str, str | bool] = field(default_factory=dict)
+    environment: str = CURRENT
+    cold: bool = False
+    choose_executor: ChooseExecutor | None = None
