@@ -62,9 +62,9 @@ def targets(folder: Path) -> dict[str, tuple[Callable[[str], object], str]]:
     from artifactflow.check import check_paths
     from artifactflow.read.command import parse_command
     from artifactflow.read.mlproject import read_manifest
+    from artifactflow.read.orchestration.tracking import read_tracking_text
     from artifactflow.read.script import read_script_text
     from artifactflow.read.signature_source import contract_of_source
-    from artifactflow.read.tracking import read_tracking_text
     from artifactflow.read.yaml import read_yaml
 
     manifest = folder / "MLproject"

@@ -10,7 +10,7 @@ from artifactflow.adopt.pipeline import adopt_root
 from artifactflow.contract import EnvironmentKind
 from artifactflow.errors import NotFoundError, UsageError
 from artifactflow.read.imports import local_closure
-from artifactflow.read.orchestrator import read_orchestrator
+from artifactflow.read.orchestration.orchestrator import read_orchestrator
 
 _not_scripts = ("__init__.py", "setup.py", "conftest.py", "noxfile.py")
 _shell_names = ("run.sh", "main.sh", "pipeline.sh", "Makefile")

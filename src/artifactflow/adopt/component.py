@@ -15,12 +15,12 @@ from artifactflow.adopt.options import Draft, take_options
 from artifactflow.adopt.path_uses import read_path_uses
 from artifactflow.contract import MAIN, Contract, EnvironmentKind
 from artifactflow.errors import Place
-from artifactflow.read.command_line import CommandLine
 from artifactflow.read.mlproject import find_manifest
+from artifactflow.read.orchestration.tracking import read_tracking
 from artifactflow.read.script import read_script
+from artifactflow.read.script.command_line import CommandLine
 from artifactflow.read.signature_source import contract_of_script
 from artifactflow.read.source import read_source
-from artifactflow.read.tracking import read_tracking
 from artifactflow.write.mlproject import command_for, write_component_text
 
 

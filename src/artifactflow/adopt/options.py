@@ -16,8 +16,8 @@ from artifactflow.adopt.path_uses import PathUse
 from artifactflow.contract import Input, Output
 from artifactflow.errors import UsageError
 from artifactflow.parameters import REQUIRED, Parameter, ParameterType, Required, Value
-from artifactflow.read.command_line import CommandLine, Option
-from artifactflow.read.static_values import Unknown
+from artifactflow.read.script.command_line import CommandLine, Option
+from artifactflow.read.script.static_values import Unknown
 
 _path_like: Final = re.compile(r"(.*_)?(path|file|filename|dir|directory|folder|csv|infile|outfile|input|output)")
 _not_values: Final = frozenset({"help", "version", "parsers", "hydra"})

@@ -1,7 +1,7 @@
 """Which options of a script are paths that it reads or writes, by the calls that it hands them to.
 
 A name such as `input_file` proves nothing: only a call does, `read_csv(args.x)`, `open(args.x, "w")`. The script is
-followed as `read/walk.py` follows it, so a path that goes through a function of the script is still known.
+followed as `orchestration/walk.py` follows it, so a path that goes through a function of the script is still known.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from artifactflow.errors import Place
-from artifactflow.read.known_calls import Call
+from artifactflow.read.orchestration.known_calls import Call
+from artifactflow.read.orchestration.symbols import Kind, Reference, Symbol, Text, parts_of, text_of
+from artifactflow.read.orchestration.walk import Walker
 from artifactflow.read.source import read_source
-from artifactflow.read.symbols import Kind, Reference, Symbol, Text, parts_of, text_of
-from artifactflow.read.walk import Walker
 
 _readers: Final = re.compile(
     r"(pandas|polars|geopandas|dask\.dataframe|modin\.pandas|cudf)\.(read_\w+|scan_\w+)"

@@ -15,7 +15,7 @@ from artifactflow.errors import ArtifactflowError, ContractError, Place, UsageEr
 from artifactflow.parameters import Parameter
 from artifactflow.pipeline import OutputOf, Pipeline, Step
 from artifactflow.read.mlproject import find_manifest, read_manifest
-from artifactflow.read.orchestrated import ChildRun, HandedOn, Orchestrator
+from artifactflow.read.orchestration.orchestrated import ChildRun, HandedOn, Orchestrator
 from artifactflow.read.pipeline import find_pipeline_file
 from artifactflow.write.pipeline import write_pipeline_text
 

@@ -14,10 +14,10 @@ from artifactflow.artifact import URI_PREFIX
 from artifactflow.errors import ArtifactflowError, UsageError
 from artifactflow.parameters import REQUIRED, Parameter, ParameterType, Required, Value
 from artifactflow.pipeline import Binding, Interpolation, Literal, ParameterName, Pipeline, Step
-from artifactflow.read.orchestrated import Orchestrator, ParameterSource
+from artifactflow.read.orchestration.orchestrated import Orchestrator, ParameterSource
+from artifactflow.read.orchestration.symbols import Kind
 from artifactflow.read.pipeline import read_pipeline_text
 from artifactflow.read.script import read_script
-from artifactflow.read.symbols import Kind
 from artifactflow.write.pipeline import write_pipeline_text
 
 _name: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*")

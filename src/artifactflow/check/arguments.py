@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from artifactflow.read.command import CommandTemplate
-from artifactflow.read.command_line import CommandLine, Option
 from artifactflow.read.command_words import Placeholder, Word
-from artifactflow.read.static_values import UNKNOWN
+from artifactflow.read.script.command_line import CommandLine, Option
+from artifactflow.read.script.static_values import UNKNOWN
 
 WITHOUT_LIMIT = frozenset({"*", "+", "...", "A..."})
 """Counts of arguments that take any number of words."""

@@ -17,9 +17,9 @@ from artifactflow.check.subjects import ComponentSubject, EntryPointSubject
 from artifactflow.contract import Input
 from artifactflow.errors import Place, near_matches
 from artifactflow.parameters import Parameter
-from artifactflow.read.command_line import CommandLine, Option
 from artifactflow.read.command_words import Placeholder
 from artifactflow.read.paths import exists
+from artifactflow.read.script.command_line import CommandLine, Option
 
 RULES: tuple[Rule, ...] = catalogue.RULES
 

@@ -15,8 +15,8 @@ from artifactflow.check.subjects import ComponentSubject
 from artifactflow.contract import Contract, Input
 from artifactflow.errors import Place, UsageError
 from artifactflow.parameters import REQUIRED, TYPE_SYNONYMS, Parameter, ParameterType, Value, format_value
-from artifactflow.read.command_line import Option
-from artifactflow.read.static_values import Unknown
+from artifactflow.read.script.command_line import Option
+from artifactflow.read.script.static_values import Unknown
 from artifactflow.read.yaml import Node
 from artifactflow.write.mlproject import edit_manifest
 

@@ -14,9 +14,9 @@ from artifactflow.errors import ArtifactflowError
 from artifactflow.parameters import Required, Value
 from artifactflow.read.imports import imports_of, local_closure
 from artifactflow.read.mlproject import find_manifest
-from artifactflow.read.orchestrated import ChildRun, Orchestrator
+from artifactflow.read.orchestration.orchestrated import ChildRun, Orchestrator
+from artifactflow.read.orchestration.symbols import Kind, Text
 from artifactflow.read.source import read_text
-from artifactflow.read.symbols import Kind, Text
 
 MOST_FOLDERS_UP = 6
 """How far above a root its repository's folder is looked for: relative targets may be meant from there."""

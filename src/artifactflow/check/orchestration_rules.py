@@ -11,7 +11,7 @@ from artifactflow.check.orchestration_artifacts import check_artifacts
 from artifactflow.check.subjects import OrchestratorSubject
 from artifactflow.check.tree import Tree
 from artifactflow.errors import near_matches
-from artifactflow.read.orchestrated import Orchestrator
+from artifactflow.read.orchestration.orchestrated import Orchestrator
 from artifactflow.read.paths import is_folder
 from artifactflow.read.source import read_text
 

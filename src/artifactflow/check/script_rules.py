@@ -8,7 +8,7 @@ from artifactflow.check import mismatch_catalogue as catalogue
 from artifactflow.check.findings import Finding
 from artifactflow.check.subjects import ScriptSubject
 from artifactflow.errors import near_matches
-from artifactflow.read.command_line import CommandLine, Option
+from artifactflow.read.script.command_line import CommandLine, Option
 
 SENTINELS = frozenset({"null", "none", "nil"})
 """Words that stand for an absent value, in lower case."""

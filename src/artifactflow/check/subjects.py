@@ -15,18 +15,18 @@ from artifactflow.contract import Contract
 from artifactflow.errors import ArtifactflowError, Place
 from artifactflow.pipeline import Pipeline
 from artifactflow.read.command import CommandTemplate, parse_command
-from artifactflow.read.command_line import CommandLine
 from artifactflow.read.environment import read_environment_entries
 from artifactflow.read.mlproject import EnvironmentFile, Manifest, read_manifest
-from artifactflow.read.orchestrated import Orchestrator
-from artifactflow.read.orchestrator import read_orchestrator
+from artifactflow.read.orchestration.orchestrated import Orchestrator
+from artifactflow.read.orchestration.orchestrator import read_orchestrator
+from artifactflow.read.orchestration.tracking import TrackingUse, read_tracking
 from artifactflow.read.paths import is_file
 from artifactflow.read.pipeline import read_pipeline
 from artifactflow.read.requirements import Entry
 from artifactflow.read.script import read_script
+from artifactflow.read.script.command_line import CommandLine
+from artifactflow.read.script.trace_script import merge, trace_script
 from artifactflow.read.signature_source import contract_of_script
-from artifactflow.read.trace_script import merge, trace_script
-from artifactflow.read.tracking import TrackingUse, read_tracking
 from artifactflow.read.yaml import Node, read_yaml_file
 
 Value = TypeVar("Value")

@@ -1,0 +1,386 @@
+"""Follow a script from top to bottom without running it, and tell an observer of every call.
+
+Statements are taken in order, functions of the script where they are called (so that a name passed from `main` is known
+inside), both branches of an `if` one after the other, a loop over a list that stands in the source once for each item.
+The work is bounded: past `MOST_EVALUATIONS` no call and no loop is followed any further, and their values are unknown.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from artifactflow.errors import ContractError
+from artifactflow.read.orchestration.expressions import MOST_EVALUATIONS, Expressions
+from artifactflow.read.orchestration.known_calls import Call
+from artifactflow.read.orchestration.symbols import (
+    UNKNOWN,
+    Class,
+    Constant,
+    Entry,
+    Function,
+    Handle,
+    Imported,
+    Items,
+    Kind,
+    Method,
+    Reference,
+    Scope,
+    Symbol,
+    Table,
+    either,
+    items,
+    literal_of,
+    table,
+)
+from artifactflow.read.source import Source
+
+Observer = Callable[[Call], Symbol | None]
+"""Is told of each call, and may say what it gives; None leaves that to the rest."""
+
+MOST_CALLS_DEEP: Final = 8
+
+_command_callers: Final = {"typer.run", "fire.Fire", "artifactflow.run"}
+
+
+class Walker(Expressions):
+    """One walk over one script.
+
+    `gates` are the step names of the `if`s around what is being read, `modules` the top names of what it imports.
+    `config_items` may be set to tell the items of a list in the config by its key path.
+    """
+
+    def __init__(self, source: Source, observer: Observer) -> None:
+        super().__init__(source)
+        self.observer = observer
+        self.gates: list[str] = []
+        self.modules: set[str] = set()
+        self.config_items: Callable[[str], tuple[Symbol, ...] | None] = lambda _: None
+        self._functions: list[Function] = []
+        self._walked: set[ast.AST] = set()
+        self._active: list[ast.AST] = []
+        self._returned: list[list[Symbol]] = []
+        self._assigned: dict[ast.AST, set[str]] = {}
+
+    def walk(self) -> None:
+        """Follow the module, then each function that nothing in it called.
+
+        Raises ContractError where the script is nested deeper than can be followed.
+        """
+        try:
+            self.statements(self.source.tree.body)
+            # The list grows on the way, by functions that are defined in functions.
+            for function in self._functions:
+                if function.node not in self._walked:
+                    self._inline(function, Call("", (), {}, self.source.place(function.node)))
+        except RecursionError:
+            raise ContractError("the script is nested too deeply to be read", place=self.source.start) from None
+
+    def statements(self, body: Iterable[ast.stmt]) -> None:
+        """Follow statements in order."""
+        for statement in body:
+            self._statement(statement)
+
+    def _statement(self, node: ast.stmt) -> None:
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                self._import(node)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self.scope.names[node.name] = self._function(node)
+            case ast.ClassDef():
+                self._class(node)
+            case ast.Assign(targets, value):
+                symbol = self.evaluate(value)
+                for target in targets:
+                    self.assign(target, symbol)
+            case ast.AnnAssign(target, _, value) if value is not None:
+                self.assign(target, self.evaluate(value))
+            case ast.AugAssign(target, operator, value):
+                self.assign(target, self.operation(operator, self.evaluate(target), self.evaluate(value)))
+            case ast.If():
+                self._if(node)
+            case ast.For() | ast.AsyncFor():
+                self._for(node)
+            case ast.While(test, body, orelse):
+                self.forget(self._loop_names(node))
+                self.evaluate(test)
+                self._branches([body])
+                self.statements(orelse)
+            case ast.With(with_items, body) | ast.AsyncWith(with_items, body):
+                self._with(with_items, body)
+            case ast.Try(body, handlers, orelse, final) | ast.TryStar(body, handlers, orelse, final):
+                self.statements([*body, *orelse])
+                self._branches([handler.body for handler in handlers])
+                self.statements(final)
+            case ast.Match(subject, cases):
+                self.evaluate(subject)
+                self._branches([case.body for case in cases], [_pattern_gate(case) for case in cases])
+            case ast.Return(value):
+                symbol = self.evaluate(value) if value else Constant(None)
+                if self._returned:
+                    self._returned[-1].append(symbol)
+            case _:
+                for child in ast.iter_child_nodes(node):
+                    if isinstance(child, ast.expr):
+                        self.evaluate(child)
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                first = alias.name.partition(".")[0]
+                self.modules.add(first)
+                self.scope.names[alias.asname or first] = Imported(alias.name if alias.asname else first)
+            return
+        module = "." * node.level + (node.module or "")
+        self.modules.add(module.partition(".")[0])
+        for alias in node.names:
+            self.scope.names[alias.asname or alias.name] = Imported(f"{module}.{alias.name}")
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, instance: Handle | None = None) -> Function:
+        role = ""
+        for decorator in node.decorator_list:
+            name = self._dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
+            self.evaluate(decorator)
+            if name == "hydra.main":
+                role = "hydra"
+            elif name.startswith("click.") or name.rpartition(".")[2] in {"command", "callback"}:
+                role = "command"
+        function = Function(node, self.scope, role, instance)
+        self._functions.append(function)
+        return function
+
+    def _dotted(self, node: ast.expr) -> str:
+        symbol = self.evaluate(node)
+        if isinstance(symbol, Imported):
+            return symbol.name
+        return f".{symbol.name}" if isinstance(symbol, Method) else ""
+
+    def _class(self, node: ast.ClassDef) -> None:
+        instance = self.handle(f"instance {node.name}")
+        methods = {}
+        with self._new_scope(Scope(self.scope)) as scope:
+            for statement in node.body:
+                if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    methods[statement.name] = self._function(statement, instance)
+                    self.attributes[instance, statement.name] = methods[statement.name]
+                else:
+                    self._statement(statement)
+            for name, symbol in scope.names.items():
+                self.attributes[instance, name] = symbol
+        self.scope.names[node.name] = Class(node, instance, methods)
+
+    def _if(self, node: ast.If) -> None:
+        bodies: list[list[ast.stmt]] = []
+        gates: list[str | None] = []
+        rest: list[ast.stmt] = [node]
+        # An `elif` is an `if` alone in the other's else: a chain of them is taken as one statement of many branches.
+        while len(rest) == 1 and isinstance(rest[0], ast.If):
+            clause = rest[0]
+            test = self.evaluate(clause.test)
+            rest = clause.orelse
+            if test == Constant(False):
+                continue
+            bodies.append(clause.body)
+            gates.append(self._gate(clause.test))
+            if test == Constant(True):
+                rest = []
+                break
+        else:
+            bodies.append(rest)
+            gates.append(None)
+        if len(bodies) == 1:
+            with self._gated(gates[0]):
+                self.statements(bodies[0])
+        else:
+            self._branches(bodies, gates, may_skip=False)
+
+    def _branches(
+        self, bodies: list[list[ast.stmt]], gates: list[str | None] | None = None, may_skip: bool = True
+    ) -> None:
+        scopes = [Scope(self.scope)] if may_skip else []
+        for body, gate in zip(bodies, gates or [None] * len(bodies), strict=True):
+            with self._new_scope(Scope(self.scope)) as scope, self._gated(gate):
+                self.statements(body)
+            scopes.append(scope)
+        self.scope.merge(scopes)
+
+    def _gate(self, test: ast.expr) -> str | None:
+        """The step's name in `"clean" in active_steps` and `step == "clean"`."""
+        if isinstance(test, ast.BoolOp):
+            # `steps == "all" or "clean" in steps`: the membership names the step.
+            gates = [(not _is_membership(value), gate) for value in test.values if (gate := self._gate(value))]
+            return min(gates, key=lambda each: each[0])[1] if gates else None
+        if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+            return None
+        left, right = test.left, test.comparators[0]
+        if isinstance(test.ops[0], ast.In):
+            return literal_of(self.evaluate(left))
+        if isinstance(test.ops[0], ast.Eq):
+            for one, other in ((left, right), (right, left)):
+                if "step" in ast.unparse(one).lower():
+                    return literal_of(self.evaluate(other))
+        return None
+
+    @contextmanager
+    def _gated(self, gate: str | None) -> Iterator[None]:
+        if gate is None:
+            yield
+            return
+        self.gates.append(gate)
+        yield
+        self.gates.pop()
+
+    @contextmanager
+    def _new_scope(self, scope: Scope) -> Iterator[Scope]:
+        before, self.scope = self.scope, scope
+        yield scope
+        self.scope = before
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        iterated = self.evaluate(node.iter)
+        if isinstance(iterated, Table) and iterated.complete:
+            iterated = items(tuple(Constant(key) for key in iterated.entries))
+        found = iterated.items if isinstance(iterated, Items) else None
+        # Where the body asks which step it has, a config's list of steps is what runs by default, not what can run.
+        if isinstance(iterated, Reference) and iterated.kind is Kind.CONFIG and not self._asks(node):
+            found = self.config_items(iterated.name)
+        if found is None:
+            self.forget(self._loop_names(node))
+            self.assign(node.target, UNKNOWN)
+            self._branches([node.body])
+        else:
+            for symbol in found:
+                if self.evaluations > MOST_EVALUATIONS:
+                    break
+                self.assign(node.target, symbol)
+                # A step that the config lists is run because the config lists it.
+                with self._gated(literal_of(symbol) if isinstance(iterated, Reference) else None):
+                    self.statements(node.body)
+        self.statements(node.orelse)
+
+    def _asks(self, node: ast.For | ast.AsyncFor) -> bool:
+        """Whether the body compares the loop's variable with something."""
+        names = {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
+        for inner in (inner for statement in node.body for inner in ast.walk(statement)):
+            self.evaluations += 1
+            if self.evaluations > MOST_EVALUATIONS:
+                return True
+            if isinstance(inner, (ast.Compare, ast.Match)):
+                subject = [inner.left, *inner.comparators] if isinstance(inner, ast.Compare) else [inner.subject]
+                if any(isinstance(name, ast.Name) and name.id in names for name in subject):
+                    return True
+        return False
+
+    def _loop_names(self, loop: ast.AST) -> set[str]:
+        """The names that a loop assigns. Each loop is looked through once, however many are around it."""
+        if loop not in self._assigned:
+            names: set[str] = set()
+            rest = list(ast.iter_child_nodes(loop))
+            while rest:
+                node = rest.pop()
+                if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
+                    names |= self._loop_names(node)
+                    continue
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    names.add(node.id)
+                rest.extend(ast.iter_child_nodes(node))
+            self._assigned[loop] = names
+        return self._assigned[loop]
+
+    def _with(self, with_items: list[ast.withitem], body: list[ast.stmt]) -> None:
+        entered = []
+        for item in with_items:
+            symbol = self.evaluate(item.context_expr)
+            place = self.source.place(item.context_expr)
+            if isinstance(symbol, Handle):
+                entered.append((symbol, place))
+                self.observer(Call(f"{symbol.kind}.__enter__", (), {}, place, symbol))
+            if item.optional_vars is not None:
+                self.assign(item.optional_vars, symbol)
+        self.statements(body)
+        for symbol, place in reversed(entered):
+            self.observer(Call(f"{symbol.kind}.__exit__", (), {}, place, symbol))
+
+    def called(self, callee: Symbol, call: Call) -> Symbol:
+        """What a call gives: what the observer says, what the script's own function returns, or what is known of it."""
+        match callee:
+            case Function():
+                return self._inline(callee, call)
+            case Class(_, instance, methods):
+                if "__init__" in methods:
+                    self._inline(methods["__init__"], call)
+                return instance
+        observed = self.observer(call)
+        if observed is not None:
+            return observed
+        if call.name in _command_callers and call.arguments and isinstance(call.arguments[0], Function):
+            function = call.arguments[0]
+            return self._inline(Function(function.node, function.scope, "command"), Call("", (), {}, call.place))
+        return super().called(callee, call)
+
+    def _inline(self, function: Function, call: Call) -> Symbol:
+        node = function.node
+        self._walked.add(node)
+        too_much = len(self._active) >= MOST_CALLS_DEEP or self.evaluations > MOST_EVALUATIONS
+        if node in self._active or (too_much and self._active):
+            return UNKNOWN
+        self._active.append(node)
+        self._returned.append([])
+        with self._new_scope(Scope(function.scope)) as scope:
+            scope.names.update(self._bound(function, call))
+            self.statements(node.body)
+        self._active.pop()
+        returned = self._returned.pop()
+        if not returned:
+            return Constant(None)
+        result = returned[0]
+        for symbol in returned[1:]:
+            result = either(result, symbol)
+        return result
+
+    def _bound(self, function: Function, call: Call) -> dict[str, Symbol]:
+        """The function's parameters: what the call gives, the default, or what the decorator says fills them."""
+        arguments = function.node.args
+        positional = [*arguments.posonlyargs, *arguments.args]
+        bound: dict[str, Symbol] = {}
+        if function.instance is not None and positional:
+            bound[positional.pop(0).arg] = function.instance
+        first = positional[0].arg if positional else None
+        bound.update({argument.arg: symbol for argument, symbol in zip(positional, call.arguments, strict=False)})
+        named = [*positional, *arguments.kwonlyargs]
+        names = {argument.arg for argument in named}
+        bound.update({name: entry.value for name, entry in call.keywords.items() if name in names})
+        defaults = dict(zip([argument.arg for argument in positional[::-1]], arguments.defaults[::-1], strict=False))
+        defaults |= {
+            a.arg: d for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None
+        }
+        for name in names - bound.keys():
+            if function.role == "command":
+                bound[name] = Reference(Kind.PARAMETER, name)
+            elif function.role == "hydra" and name == first:
+                bound[name] = Reference(Kind.CONFIG)
+            elif name in defaults and call.name and call.complete:
+                bound[name] = self.evaluate(defaults[name])
+            else:
+                bound[name] = UNKNOWN
+        if arguments.vararg:
+            bound[arguments.vararg.arg] = items(call.arguments[len(positional) :])
+        if arguments.kwarg:
+            extra: dict[str, Entry] = {name: entry for name, entry in call.keywords.items() if name not in names}
+            bound[arguments.kwarg.arg] = (
+                Handle("arguments") if function.role == "command" else table(extra, call.complete and bool(call.name))
+            )
+        return bound
+
+
+def _is_membership(test: ast.expr) -> bool:
+    return isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.In)
+
+
+def _pattern_gate(case: ast.match_case) -> str | None:
+    match case.pattern:
+        case ast.MatchValue(ast.Constant(str() as value)):
+            return value
+    return None
