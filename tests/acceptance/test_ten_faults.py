@@ -252,7 +252,7 @@ def test_an_argparse_script_is_adopted_checked_and_run(artifactflow, tmp_path):
     assert artifactflow("check", folder, "--strict").returncode == 0
     done = artifactflow("run-pipeline", folder, "-P", f"table={table}", "-P", "label=a b", "-P", "loud=true")
     assert done.returncode == 0, done.stderr
-    assert "True a b True" in stored(folder).values()
+    assert "True a b True" in stored(tmp_path).values()
 
 
 def test_a_click_script_is_adopted_checked_and_run(artifactflow, tmp_path):
@@ -264,7 +264,7 @@ def test_a_click_script_is_adopted_checked_and_run(artifactflow, tmp_path):
     assert artifactflow("check", folder, "--strict").returncode == 0
     done = artifactflow("run-pipeline", folder, "-P", "mode=loud")
     assert done.returncode == 0, done.stderr
-    assert "IT'SIT'S" in stored(folder).values()
+    assert "IT'SIT'S" in stored(tmp_path).values()
 
 
 ROOT = """\
