@@ -69,6 +69,7 @@ class Step:
     A `matrix` maps parameters to lists of values: the step is then its cells, one for each combination. A failed step
     is tried `retries` times more, after pauses that double; one that takes longer than `timeout` seconds is ended.
     `tags` are names that a selection may use.
+    `after` names steps that hand something on in a way that no binding shows, such as by a name in W&B.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Step:
     retries: int = 0
     timeout: float | None = None
     tags: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     cache: bool = True
     place: Place | None = None
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, hash=False)
@@ -92,9 +94,9 @@ class Step:
         return [dict(zip(self.matrix, values, strict=True)) for values in itertools.product(*self.matrix.values())]
 
     def upstream(self) -> list[str]:
-        """The steps whose outputs it takes, each once, in the order in which it names them."""
-        names = (binding.step for binding in self.bindings.values() if isinstance(binding, OutputOf))
-        return list(dict.fromkeys(names))
+        """The steps whose outputs it takes or that it comes after, each once, in the order in which it names them."""
+        names = [binding.step for binding in self.bindings.values() if isinstance(binding, OutputOf)]
+        return list(dict.fromkeys([*names, *self.after]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,13 @@ class Pipeline:
                         f"step {candidate.name}: {key} refers to {binding}, but there is no step {binding.step!r}",
                         hint=near_matches(binding.step, by_name),
                         place=candidate.places.get(key, candidate.place),
+                    )
+            for name in candidate.after:
+                if name not in by_name:
+                    raise ContractError(
+                        f"step {candidate.name} comes after {name!r}, but there is no such step",
+                        hint=near_matches(name, by_name),
+                        place=candidate.place,
                     )
         ordered: dict[str, Step] = {}
         for candidate in self.steps:

@@ -106,6 +106,11 @@ _STEP: Final[Mapping[str, Schema]] = {
         "description": "After this time the step is ended: 90s, 30m, 2h.",
     },
     "tags": {"type": "array", "items": {"type": "string"}, "description": "Names that a selection may use."},
+    "after": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Steps that hand something on in a way that no binding shows.",
+    },
     "cache": {"type": "boolean", "default": True, "description": "false: the step runs every time."},
 }
 _PIPELINE_PARAMETER: Final[Mapping[str, Schema]] = {

@@ -366,8 +366,8 @@ def test_a_hydra_root_with_wandb_hand_offs_is_adopted_step_by_step(artifactflow,
     ]
     assert pipeline.step("clean").bindings["output_artifact"] == Literal("clean.csv")
     text = (folder / "pipeline.yaml").read_text()
-    assert "# after: download (by the W&B artifact sample.csv)\n  clean:\n" in text
-    assert "# after: clean (by the W&B artifact clean.csv)\n  train:\n" in text
+    assert "# takes sample.csv from download by its name in W&B\n  clean:\n" in text
+    assert "# takes clean.csv from clean by its name in W&B\n  train:\n" in text
     outputs = read_component(folder / "src" / "clean").contract().outputs
     assert [(output.name, output.type, output.path) for output in outputs] == [
         ("{output_artifact}", "clean_data", "clean.csv")

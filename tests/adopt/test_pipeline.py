@@ -138,8 +138,8 @@ def test_an_artifact_handed_on_by_name_is_a_comment_where_no_input_is_declared(p
     folder = project()
     pipeline, remarks = adopted(folder)
     text = (folder / "pipeline.yaml").read_text()
-    assert "  # after: download (by the W&B artifact sample.csv)\n  clean:\n" in text
-    assert "  # after: clean (by the W&B artifact clean.csv)\n  train:\n" in text
+    assert "  # takes sample.csv from download by its name in W&B\n  clean:\n" in text
+    assert "  # takes clean.csv from clean by its name in W&B\n  train:\n" in text
     assert pipeline.step("clean").bindings["input_artifact"] == Literal("sample.csv:latest")
     assert any("clean takes sample.csv from download by its name in W&B" in remark for remark in remarks)
 

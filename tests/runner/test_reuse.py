@@ -3,6 +3,10 @@
 import re
 import shutil
 
+import pytest
+
+from artifactflow.errors import ContractError
+
 
 def test_the_second_run_reuses_every_step(project):
     assert project.decisions() == {"make": "RUN", "shout": "RUN"}
@@ -139,6 +143,30 @@ def test_a_changed_function_is_named(project):
     project.run()
     main.write_text(main.read_text().replace("return 2", "return 3"))
     assert project.plan()["make"] == ("RUN", "code changed: main.py::two")
+
+
+def test_a_step_comes_after_another_and_runs_again_whenever_that_did(project):
+    data = project.folder / "data.txt"
+    data.write_text("one")
+    project.pipeline(
+        "steps: {shout: {component: shout, with: {text: data.txt}, after: [make]}, make: {component: make}}"
+    )
+    assert list(project.decisions()) == ["make", "shout"]
+    assert project.decisions() == {"make": "REUSE", "shout": "REUSE"}
+    project.run(force=("make",))
+    project.pipeline(
+        "steps: {shout: {component: shout, with: {text: data.txt}, after: [make]}, "
+        "make: {component: make, with: {count: 3}}}"
+    )
+    assert project.plan() == {"make": ("RUN", "parameter count 2 → 3"), "shout": ("RUN", "follows make")}
+    assert project.decisions() == {"make": "RUN", "shout": "RUN"}
+
+
+def test_a_step_that_comes_after_no_step_names_what_may_be_meant(project):
+    project.pipeline("steps: {make: {component: make}, shout: {component: shout, after: [maek]}}")
+    with pytest.raises(ContractError, match="comes after 'maek'") as caught:
+        project.plan()
+    assert caught.value.hint == "did you mean make?"
 
 
 def test_included_data_files_count_as_code(project):

@@ -81,6 +81,7 @@ def pipelines(draw):
             retries=draw(st.integers(0, 5)),
             timeout=draw(st.none() | st.integers(1, 10**6).map(lambda tenths: tenths / 10)),
             tags=tuple(draw(st.lists(words, max_size=2))),
+            after=tuple(draw(st.lists(words, max_size=2))),
             cache=draw(st.booleans()),
         )
         for name in draw(st.lists(artifact_names, min_size=1, max_size=3, unique=True))

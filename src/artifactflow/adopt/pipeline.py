@@ -144,6 +144,7 @@ def _join(children: list[_Child], remarks: list[Remark]) -> None:
         inputs = {item.name for item in child.contract.inputs} if child.contract else set()
         before = [(earlier, key, name) for earlier in children[:position] for key, name in _produced(earlier)]
         bindings = dict(child.step.bindings)
+        after: list[str] = []
         for handed in _consumed(child, inputs):
             name = _artifact_name(handed.text)
             makers = [(earlier, key) for earlier, key, made in before if made in (name, handed.text)]
@@ -156,13 +157,14 @@ def _join(children: list[_Child], remarks: list[Remark]) -> None:
             if handed.parameter in inputs and key is not None:
                 bindings[handed.parameter] = OutputOf(maker.step.name, key)
                 continue
-            child.after.append(f"after: {maker.step.name} (by the W&B artifact {name})")
+            child.after.append(f"takes {name} from {maker.step.name} by its name in W&B")
+            after.append(maker.step.name)
             message = (
-                f"{child.step.name} takes {name} from {maker.step.name} by its name in W&B: "
-                f"the order is the file's, until an output and an input are declared"
+                f"{child.step.name} takes {name} from {maker.step.name} by its name in W&B: it comes after that step, "
+                f"and runs again whenever that did"
             )
             remarks.append(Remark(message, handed.place))
-        child.step = replace(child.step, bindings=bindings)
+        child.step = replace(child.step, bindings=bindings, after=tuple(dict.fromkeys(after)))
 
 
 def _consumed(child: _Child, inputs: set[str]) -> Iterator[HandedOn]:

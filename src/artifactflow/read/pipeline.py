@@ -33,7 +33,7 @@ from artifactflow.read.yaml import Node, read_yaml, read_yaml_file
 
 PIPELINE_FILES = ("pipeline.yaml", "pipeline.yml")
 PIPELINE_KEYS = ("name", "description", "config", "parameters", "steps")
-STEP_KEYS = ("component", "entry_point", "with", "matrix", "retries", "timeout", "tags", "cache")
+STEP_KEYS = ("component", "entry_point", "with", "matrix", "retries", "timeout", "tags", "after", "cache")
 PARAMETER_KEYS = ("type", "default", "description", "minimum", "maximum", "choices", "optional", "secret")
 PARAMETER_NAME = r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*"
 """The pattern of a parameter's name; a dot joins the sections of a config file."""
@@ -187,6 +187,7 @@ def _steps(steps: Node, parameters: Collection[str]) -> Iterator[Step]:
             retries=_count(node, "retries"),
             timeout=_timeout(node),
             tags=tags.strings("tags") if (tags := node.get("tags")) else (),
+            after=after.strings("after") if (after := node.get("after")) else (),
             cache=_flag(node, "cache", True),
             place=place,
             places={key: value.place for key, value in bindings.items()},

@@ -66,7 +66,10 @@ class OutputSlot:
 
 @dataclass(frozen=True, slots=True)
 class BoundStep:
-    """A step with its component, its parameters' values and sources, and where its inputs come from."""
+    """A step with its component, its parameters' values and sources, and where its inputs come from.
+
+    `after` names the steps (their cells) that it waits for without taking an output.
+    """
 
     step: Step
     component: Component
@@ -76,6 +79,7 @@ class BoundStep:
     inputs: Mapping[str, InputSource] = field(default_factory=dict)
     outputs: tuple[OutputSlot, ...] = ()
     cell: Mapping[str, Value] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -242,6 +246,7 @@ class _Binder:
             inputs={name: source for name, source in inputs.items() if source is not None},
             outputs=tuple(self.outputs(step, contract, values)),
             cell=cell,
+            after=tuple(cell_name(name, other) for name in step.after for other in self.cells[name]),
         )
 
     def refuse_wrong_matrix(self, step: Step, contract: Contract) -> None:

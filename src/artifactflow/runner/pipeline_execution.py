@@ -240,6 +240,7 @@ class PipelineExecution:
         finished = execution.finish()
         self.locks.release(planned.cache_key)
         self.known |= {OutputOf(planned.name, key): version for key, version in finished.outputs.items()}
+        self.planner.settled(planned.name, finished.run.id)
         outcome = StepOutcome(planned.name, "RUN", planned.reason, finished.run.id, finished.run.outputs)
         self._ended(position, replace(outcome, seconds=time.monotonic() - clock))
 
@@ -256,6 +257,7 @@ class PipelineExecution:
                 with self.store.transaction() as transaction:
                     for version in moved:
                         transaction.point(version.name, version.number)
+            self.planner.settled(planned.name, run.id)
             self.known.update({OutputOf(planned.name, key): version for key, version in versions.items()})
             outcome = StepOutcome(planned.name, planned.decision.value, planned.reason, run.id, run.outputs)
             self._ended(position, replace(outcome, seconds=time.monotonic() - clock))

@@ -80,6 +80,7 @@ class Planner:
         self.force = force
         self.use_cache = use_cache
         self.environments = environments or Environments(CURRENT, store.root if store else None)
+        self._results: dict[str, InputIdentity] = {}
         self._code: dict[tuple[Path, Contract], dict[str, str]] = {}
 
     def plan(self, bound: BoundStep, known: Mapping[OutputOf, Version]) -> PlannedStep:
@@ -112,6 +113,11 @@ class Planner:
             else:
                 versions[name] = version
                 identities[name] = InputIdentity(str(version.digest), version.ref)
+        for name in bound.after:
+            # What is handed on out of sight is as new as the execution that made it.
+            identities[f"after {name}"] = self._results.get(name, InputIdentity("", "(to be made)"))
+            if name not in self._results:
+                waiting.append(name)
         ingredients = self.ingredients(bound, identities)
         last = self.store.last_run(self.pipeline, bound.name) if self.store else None
         changes = self._changes(last, ingredients, waiting)
@@ -182,6 +188,10 @@ class Planner:
         if len(found) > SHOWN_DIFFERENCES:
             found = [*found[:SHOWN_DIFFERENCES], f"and {len(found) - SHOWN_DIFFERENCES} more changes"]
         return found
+
+    def settled(self, name: str, run_id: str) -> None:
+        """Take note of the run whose results a step has now, for those that come after it."""
+        self._results[name] = InputIdentity(run_id, run_id)
 
     def skip(self, bound: BoundStep) -> PlannedStep:
         """A step that the selection leaves out: the outputs of its newest finished run serve.

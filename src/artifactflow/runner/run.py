@@ -42,6 +42,7 @@ def plan_pipeline(bound: BoundPipeline, store: Store | None, options: Options | 
         decided = planner.plan(step, known) if step.step.name in selected else planner.skip(step)
         planned.append(decided)
         if store is not None and decided.reused is not None:
+            planner.settled(step.name, decided.reused.id)
             known |= {OutputOf(step.name, key): store.version(ref) for key, ref in decided.reused.outputs.items()}
     return planned
 

@@ -20,7 +20,9 @@ class Scheduler:
     def __init__(self, steps: Sequence[BoundStep]) -> None:
         self.steps = steps
         positions = {step.name: position for position, step in enumerate(steps)}
-        self._waits_for: list[set[int]] = [{positions[needed.step] for needed in step.needed()} for step in steps]
+        self._waits_for: list[set[int]] = [
+            {positions[name] for name in (*(needed.step for needed in step.needed()), *step.after)} for step in steps
+        ]
         self._followers: dict[int, list[int]] = defaultdict(list)
         for position, needed in enumerate(self._waits_for):
             for other in needed:

@@ -71,6 +71,8 @@ def _step(step: Step) -> list[str]:
         lines.append(f"    timeout: {step.timeout:.12g}s")
     if step.tags:
         lines.append(f"    tags: {_format(step.tags)}")
+    if step.after:
+        lines.append(f"    after: {_format(step.after)}")
     if not step.cache:
         lines.append("    cache: false")
     return lines
