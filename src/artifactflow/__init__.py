@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from artifactflow.contract import Contract, Input, Output, step
     from artifactflow.errors import ArtifactflowError
     from artifactflow.formats.metadata import add_metadata
-    from artifactflow.invoke import run
+    from artifactflow.invoke.step_function import run
     from artifactflow.library import StoredVersion, download, train
     from artifactflow.parameters import Parameter, Uri
     from artifactflow.pipeline import Pipeline
@@ -51,7 +51,7 @@ _homes = {
     "Uri": "parameters",
     "add_metadata": "formats.metadata",
     "download": "library",
-    "run": "invoke",
+    "run": "invoke.step_function",
     "step": "contract",
     "train": "library",
 }

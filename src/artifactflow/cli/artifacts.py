@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from artifactflow.artifact import ArtifactRef, Version, check_alias
-from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, open_store, required_store
+from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.render import print_json, print_table, shown_path, size_text
+from artifactflow.cli.stores import StoreOption, existing_store, open_store, required_store
 from artifactflow.contract import DEFAULT_OUTPUT_TYPE, stem
 from artifactflow.errors import NotFoundError
 from artifactflow.lineage import LineageNode, upstream, users

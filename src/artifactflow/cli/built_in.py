@@ -8,9 +8,10 @@ from typing import Any
 
 import typer
 
-from artifactflow.cli.options import JsonOption, StoreOption, new_app, open_store
+from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.render import print_json, size_text
-from artifactflow.invoke import add_command
+from artifactflow.cli.stores import StoreOption, open_store
+from artifactflow.invoke.command_line import add_command
 from artifactflow.library import StoredVersion, run_built_in
 from artifactflow.parameters import Value
 from artifactflow.read.built_in import built_in_component

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, required_store
+from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.render import print_json, print_table
+from artifactflow.cli.stores import StoreOption, existing_store, required_store
 from artifactflow.errors import NotFoundError, near_matches
 from artifactflow.runs import Run, RunStatus
 from artifactflow.store import Store

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from artifactflow.cli.options import JsonOption, StoreOption, new_app, open_store
+from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.render import print_json, print_table, size_text
+from artifactflow.cli.stores import StoreOption, open_store
 from artifactflow.contract import Component
 from artifactflow.environments.choose import EnvironmentMode, choose_environment, lock_component
 from artifactflow.environments.uses import collect, environments

@@ -1,27 +1,18 @@
-"""What the commands share: how their apps are made, common options, and the store that these lead to."""
+"""What the commands share: how their apps are made, and common options."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
-from artifactflow.errors import NotFoundError, near_matches
-from artifactflow.invoke import PlainCommand, PlainGroup
-from artifactflow.pipeline import Pipeline
-from artifactflow.store import Store, find_store
+from artifactflow.errors import near_matches
+from artifactflow.invoke.coercion import PlainCommand, PlainGroup
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-StoreOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--store", help="The store's folder. [default: $ARTIFACTFLOW_STORE, or .artifactflow found upwards from here]"
-    ),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -58,30 +49,3 @@ def new_app(*, cls: type[TyperGroup] = CommandGroup, **settings: Any) -> typer.T
         context_settings=CONTEXT,
         **settings,
     )
-
-
-def open_store(explicit: Path | None, start: Path | None = None) -> Store:
-    """The store that a command writes to; made where there is none yet."""
-    return Store.open(find_store(start or Path.cwd(), explicit))
-
-
-def existing_store(explicit: Path | None, start: Path | None = None) -> Store | None:
-    """The store that a command reads, or None where there is none yet."""
-    root = find_store(start or Path.cwd(), explicit)
-    return Store.open(root, create=False) if root.exists() else None
-
-
-def store_start(pipeline: Pipeline) -> Path:
-    """Where the search for a pipeline's store begins: beside its file; here for a component that runs alone."""
-    return pipeline.folder if pipeline.file else Path.cwd()
-
-
-def required_store(explicit: Path | None) -> Store:
-    """The store that a command reads. Raises NotFoundError where there is none."""
-    store = existing_store(explicit)
-    if store is None:
-        raise NotFoundError(
-            f"there is no store here: {find_store(Path.cwd(), explicit)} does not exist",
-            hint="go to the project's folder, or give the store: --store DIR",
-        )
-    return store

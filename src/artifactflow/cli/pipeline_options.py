@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from artifactflow.cli.options import store_start
+from artifactflow.cli.stores import store_start
 from artifactflow.errors import UsageError
 from artifactflow.fetch.git import check_out, is_git_address, parse_git_address
 from artifactflow.pipeline import Given

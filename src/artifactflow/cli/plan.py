@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app
+from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.pipeline_options import (
     ConfigOption,
     ExitCodeOption,
@@ -22,6 +22,7 @@ from artifactflow.cli.pipeline_options import (
     run_options,
 )
 from artifactflow.cli.render import print_json, print_table
+from artifactflow.cli.stores import StoreOption, existing_store
 from artifactflow.errors import FindingsError
 from artifactflow.parameters import SourceKind, format_value
 from artifactflow.plan import Decision

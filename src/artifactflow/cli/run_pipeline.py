@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, open_store
+from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.pipeline_options import (
     ConfigOption,
     ForceOption,
@@ -24,6 +24,7 @@ from artifactflow.cli.pipeline_options import (
 from artifactflow.cli.plan import print_plan
 from artifactflow.cli.progress import PipelineProgress
 from artifactflow.cli.render import print_json, print_table, seconds_text, shown_path
+from artifactflow.cli.stores import StoreOption, existing_store, open_store
 from artifactflow.errors import ArtifactflowError, UsageError
 from artifactflow.runner import plan_pipeline, run_pipeline, totals
 from artifactflow.runs import PipelineRun, StepOutcome

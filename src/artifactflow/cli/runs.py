@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from artifactflow.cli.options import JsonOption, StoreOption, existing_store, new_app, required_store
+from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.render import print_json, print_table, seconds_text, shown_path
+from artifactflow.cli.stores import StoreOption, existing_store, required_store
 from artifactflow.errors import NotFoundError
 from artifactflow.parameters import format_value
 from artifactflow.runner import follow_log, running_step

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from artifactflow.cli.options import JsonOption, StoreOption, new_app, required_store
+from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.render import print_json, print_table
+from artifactflow.cli.stores import StoreOption, required_store
 from artifactflow.errors import NotFoundError, near_matches
 from artifactflow.parameters import format_value
 from artifactflow.runs import PipelineRun, Run, StepOutcome

@@ -3,9 +3,3 @@
 `run(function)` is the last line of a component's script. It makes the command line that the contract describes, reads
 the inputs by the formats of their annotations, calls the function, and writes what it returns.
 """
-
-from artifactflow.invoke.coercion import PlainCommand, PlainGroup
-from artifactflow.invoke.command_line import add_command
-from artifactflow.invoke.step_function import call_step_function, run
-
-__all__ = ["PlainCommand", "PlainGroup", "add_command", "call_step_function", "run"]
