@@ -125,6 +125,10 @@ class Catalog:
                 self._connection.close()
                 self._connection = None
 
+    def __del__(self) -> None:
+        # A store that nobody closed lets go of its file when it is forgotten; Python 3.13 warns where it does not.
+        self.close()
+
     def _commit(self, draft: Draft) -> None:
         if not draft.events:
             return
@@ -229,9 +233,13 @@ def _connect(path: Path, *, durable: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     # Without synchronising, only a power cut can harm the file, and after one it is rebuilt; where the platform does
     # not tell us about a restart, SQLite has to take care itself.
-    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
-    if sqlite3.sqlite_version_info >= _SAFE_WAL:
-        connection.execute("PRAGMA journal_mode=WAL")
+    try:
+        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
+        if sqlite3.sqlite_version_info >= _SAFE_WAL:
+            connection.execute("PRAGMA journal_mode=WAL")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
