@@ -134,12 +134,16 @@ def test_a_config_that_is_more_than_values_becomes_defaults(project):
     assert any("is no plain mapping of values" in remark for remark in remarks)
 
 
-def test_an_artifact_handed_on_by_name_is_a_comment_where_no_input_is_declared(project):
+def test_an_artifact_handed_on_by_name_is_an_edge_where_no_input_is_declared(project):
     folder = project()
     pipeline, remarks = adopted(folder)
     text = (folder / "pipeline.yaml").read_text()
     assert "  # takes sample.csv from download by its name in W&B\n  clean:\n" in text
     assert "  # takes clean.csv from clean by its name in W&B\n  train:\n" in text
+    assert {step.name: step.after for step in pipeline.steps if step.after} == {
+        "clean": ("download",),
+        "train": ("clean",),
+    }
     assert pipeline.step("clean").bindings["input_artifact"] == Literal("sample.csv:latest")
     assert any("clean takes sample.csv from download by its name in W&B" in remark for remark in remarks)
 
