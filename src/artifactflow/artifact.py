@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -218,8 +218,3 @@ class Version:
             created=record["created"],
             run_id=record["run"],
         )
-
-
-def names_of(versions: Iterable[Version]) -> list[str]:
-    """The artifacts' names, each once, sorted."""
-    return sorted({version.name for version in versions})

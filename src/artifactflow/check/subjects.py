@@ -161,13 +161,6 @@ class ComponentSubject:
             return None
         return self.reading.attempt(lambda: read_environment_entries(file.path, file.kind), file.path)
 
-    @cached_property
-    def orchestrators(self) -> tuple[Orchestrator, ...]:
-        """What the component's scripts run in turn, where they call `mlflow.run`."""
-        scripts = {point.script.path for point in self.entry_points.values() if point.script}
-        found = [self.reading.attempt(lambda path=path: read_orchestrator(path), path) for path in sorted(scripts)]  # type: ignore[misc]
-        return tuple(one for one in found if one is not None)
-
 
 @dataclass(eq=False)
 class PipelineSubject:
@@ -184,7 +177,7 @@ class PipelineSubject:
 
 @dataclass(eq=False)
 class OrchestratorSubject:
-    """A script outside any component that calls `mlflow.run`, or a shell script that runs `mlflow run`."""
+    """A script that calls `mlflow.run`, in a component or outside, or a shell script that runs `mlflow run`."""
 
     path: Path
     reading: Reading = field(default_factory=Reading)
