@@ -146,18 +146,36 @@ def _state(files: Iterable[Path]) -> tuple[object, ...]:
 
 
 def _read(script: Path, folder: Path) -> _Read:
-    files = local_closure(script, folder)
+    # Beside our own package lies everything that is installed: only the built-in steps' own files are looked at.
+    own = script.is_relative_to(PACKAGE)
+    files = _step_files(script) if own else local_closure(script, folder)
     state = _state(files)
     try:
-        if script.is_relative_to(PACKAGE):
-            own = tuple(file for file in files if file.parent == script.parent)
-            return _Read(files, state, _imported(own, ()))
+        if own:
+            return _Read(files, state, _imported(files, ()))
         _refuse_preparations(script, files)
         return _Read(files, state, _imported(files, (script.resolve().parent, script.parent, folder)))
     except NotWarmError as error:
         return _Read(files, state, fresh_because=str(error))
     except ArtifactflowError as error:
         return _Read(files, state, fresh_because=error.message)
+
+
+def _step_files(script: Path) -> tuple[Path, ...]:
+    """The file of a built-in step, and those beside it that it imports, directly or not."""
+    found: list[Path] = []
+    waiting = [script]
+    while waiting:
+        file = waiting.pop(0)
+        if file in found or not file.is_file():
+            continue
+        found.append(file)
+        for module, names in absolute_imports(parse_source(read_text(file), str(file)).tree):
+            if module == "artifactflow.steps":
+                waiting += [script.with_name(f"{name}.py") for name in names]
+            elif module.startswith("artifactflow.steps."):
+                waiting.append(script.with_name(f"{module.rpartition('.')[2]}.py"))
+    return tuple(found)
 
 
 def _refuse_preparations(script: Path, files: Iterable[Path]) -> None:
