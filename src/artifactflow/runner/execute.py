@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from artifactflow.executors import Ended, Executor, Stop, Task
 from artifactflow.formats.metadata import METADATA_VARIABLE, read_metadata
 from artifactflow.parameters import Value
 from artifactflow.runner.binding import BoundStep, LocalPath, shown_value
+from artifactflow.runner.companions import Companion
 from artifactflow.runner.events import Observer
 from artifactflow.runner.planner import PlannedStep
 from artifactflow.runs import Run, RunStatus, new_run_id, now
@@ -55,11 +56,13 @@ class StepExecution:
         pipeline: str,
         parent: str,
         facts: Mapping[str, str | bool],
+        companions: Sequence[Companion] = (),
     ) -> None:
         self.store = store
         self.planned = planned
         self.executor = executor
         self.observer = observer
+        self.companions = companions
         bound = planned.bound
         run_id = new_run_id()
         self.folder = store.run_folder(run_id)
@@ -224,6 +227,8 @@ class StepExecution:
             "ARTIFACTFLOW_DOWNLOADS": str(self.store.root / "tmp" / "downloads"),
             METADATA_VARIABLE: str(self.folder / "metadata.json"),
         }
+        for companion in self.companions:
+            environment |= companion.environment(self.run, bound, self.folder)
         task = Task(bound.component, bound.contract, values, environment, self.log, bound.step.timeout)
         return self.executor.execute(task, lambda line: self.observer.step_printed(bound.name, line), stop)
 
@@ -286,7 +291,7 @@ class StepExecution:
         return sorted(folder.glob(output.path))
 
     def _ended(self, status: RunStatus, *, outputs: Mapping[str, str] | None = None, message: str = "") -> Run:
-        return replace(
+        run = replace(
             self.run,
             status=status,
             outputs=outputs or {},
@@ -296,6 +301,9 @@ class StepExecution:
             exit_code=self.exit_code,
             facts={**self.facts, **({"source": self.source} if self.source else {})},
         )
+        for companion in self.companions:
+            run = companion.ended(run, self.planned.bound)
+        return run
 
 
 def _shown_parameters(bound: BoundStep) -> dict[str, Value]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +19,7 @@ from artifactflow.fetch.git import working_state
 from artifactflow.pipeline import OutputOf, Stored
 from artifactflow.plan import Decision
 from artifactflow.runner.binding import BoundPipeline, shown_value
+from artifactflow.runner.companions import Companion
 from artifactflow.runner.environments import CURRENT
 from artifactflow.runner.events import Observer
 from artifactflow.runner.execute import StepExecution
@@ -56,6 +57,7 @@ class PipelineExecution:
         *,
         planner: Planner,
         choose_executor: ChooseExecutor,
+        companions: Sequence[Companion] = (),
     ) -> None:
         self.bound = bound
         self.store = store
@@ -64,6 +66,7 @@ class PipelineExecution:
         self.selected = selected
         self.observer = observer
         self.choose_executor = choose_executor
+        self.companions = companions
         self.planner = planner
         self.scheduler = Scheduler(bound.steps)
         self.stop = Stop()
@@ -192,9 +195,15 @@ class PipelineExecution:
             pool.submit(self._wait_for_other, position, planned)
             return
         self.observer.step_started(planned.name, planned.reason)
-        pipeline = self.bound.pipeline.name
         execution = StepExecution(
-            self.store, planned, executor, self.observer, pipeline=pipeline, parent=self.record.id, facts=self.source
+            self.store,
+            planned,
+            executor,
+            self.observer,
+            pipeline=self.bound.pipeline.name,
+            parent=self.record.id,
+            facts=self.source,
+            companions=self.companions,
         )
         execution.prepare()
         if executor.in_this_thread:

@@ -1,0 +1,26 @@
+"""What goes along with the executions of a run: a companion gives a step's process something, or learns from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from artifactflow.runner.binding import BoundStep
+from artifactflow.runs import Run
+
+
+class Companion(Protocol):
+    """Accompanies every execution of one pipeline run; never a step that is reused."""
+
+    def environment(self, run: Run, bound: BoundStep, folder: Path) -> Mapping[str, str]:
+        """Environment variables for the step's process; `folder` is the run's own.
+
+        Called before each attempt in the step's own thread, several at once, and may wait there.
+        """
+
+    def ended(self, run: Run, bound: BoundStep) -> Run:
+        """The record as it will be kept, with what the companion knows of the execution.
+
+        Called once in the coordinating thread, after the process is gone and before the record is written.
+        """
