@@ -77,20 +77,27 @@ def sync_file_system(path: Path) -> bool:
     return True
 
 
+def no_follow(path: str, flags: int) -> int:
+    """An opener for `open` that fails with ELOOP where the file is a symbolic link."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
 def write_durably(path: Path, content: bytes, *, aside: Path) -> bool:
     """Let `path` appear with `content`, whole and durable, unless it stands already; whether it was this call's doing.
 
     `aside` is a path on the same file system to write to first.
     """
-    aside.write_bytes(content)
+    aside.unlink(missing_ok=True)  # what a crash left, or a link that somebody planted
     try:
+        with aside.open("xb") as stream:
+            stream.write(content)
         sync(aside)
         # A link, unlike a rename, fails where the name is taken: of two processes only one makes the file.
         path.hardlink_to(aside)
     except FileExistsError:
         return False
     finally:
-        aside.unlink()
+        aside.unlink(missing_ok=True)
     sync(path.parent)
     return True
 
