@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from artifactflow.artifact import Version
-from artifactflow.environments.current import unsatisfied
 from artifactflow.errors import ArtifactflowError, InterruptedRunError, StepFailedError
 from artifactflow.executors import Stop
 from artifactflow.fetch.git import working_state
@@ -20,13 +18,14 @@ from artifactflow.pipeline import OutputOf, Stored
 from artifactflow.plan import Decision
 from artifactflow.runner.binding import BoundPipeline, shown_value
 from artifactflow.runner.companions import Companion
-from artifactflow.runner.environments import CURRENT
 from artifactflow.runner.events import Observer
 from artifactflow.runner.execute import StepExecution
 from artifactflow.runner.locks import RunLocks
 from artifactflow.runner.options import ChooseExecutor, Options
 from artifactflow.runner.planner import PlannedStep, Planner
+from artifactflow.runner.recorded_uses import logged_aliases
 from artifactflow.runner.scheduler import Scheduler
+from artifactflow.runner.tracking import tracking_facts
 from artifactflow.runs import PipelineRun, RunStatus, StepOutcome, new_run_id, now
 from artifactflow.store import Store
 
@@ -76,6 +75,7 @@ class PipelineExecution:
         self.worked: queue.SimpleQueue[_Worked] = queue.SimpleQueue()
         self.running: dict[int, tuple[PlannedStep, float]] = {}
         self.held: dict[int, Callable[[], None]] = {}
+        self.source = options.source or working_state(bound.pipeline.folder)
         self.record = PipelineRun(
             id=new_run_id(),
             pipeline=bound.pipeline.name,
@@ -85,7 +85,11 @@ class PipelineExecution:
             },
             sources={name: str(source) for name, (_, source) in bound.parameters.items()},
             started=now(),
-            facts={"pid": os.getpid()},
+            facts={
+                "pid": os.getpid(),
+                **({"source": self.source} if self.source else {}),
+                **tracking_facts(options.tracking),
+            },
         )
 
     def run(self) -> PipelineRun:
@@ -94,9 +98,8 @@ class PipelineExecution:
             for source in step.inputs.values():
                 if isinstance(source, Stored):
                     self.store.version(source.ref)  # a missing artifact is found before anything runs
-        if self.options.environment == CURRENT:
-            for message in environment_warnings(self.bound):
-                self.observer.warned(message)
+        selected = [step for step in self.bound.steps if step.step.name in self.selected]
+        self.planner.environments.tell(selected, self.observer)
         try:
             with self._recorded():
                 self._run_steps()
@@ -106,13 +109,6 @@ class PipelineExecution:
                 "the run was stopped", hint=f"what is finished is kept; go on with: {self._rerun()}"
             ) from error
         return self.record
-
-    @cached_property
-    def source(self) -> Mapping[str, str | bool]:
-        """Where the code came from. Asked once, and not at all where everything is reused."""
-        found = dict(self.options.source or working_state(self.bound.pipeline.folder))
-        self.record = replace(self.record, facts={**self.record.facts, "source": found} if found else self.record.facts)
-        return found
 
     def _rerun(self) -> str:
         return self.options.rerun or "the same command again"
@@ -262,10 +258,13 @@ class PipelineExecution:
         def settle() -> None:
             versions = {key: self.store.version(ref) for key, ref in run.outputs.items()}
             moved = [version for version in versions.values() if self._moves(version)]
-            if moved and planned.decision is Decision.REUSE:
+            aliases = list(logged_aliases(run))
+            if (moved or aliases) and planned.decision is Decision.REUSE:
                 with self.store.transaction() as transaction:
                     for version in moved:
                         transaction.point(version.name, version.number)
+                    for name, number, alias in aliases:
+                        transaction.point(name, number, alias)
             self.planner.settled(planned.name, run.id)
             self.known.update({OutputOf(planned.name, key): version for key, version in versions.items()})
             outcome = StepOutcome(planned.name, planned.decision.value, planned.reason, run.id, run.outputs)
@@ -330,20 +329,3 @@ class PipelineExecution:
             f"{len(self.errors)} steps failed:\n{messages}",
             hint=f"what is finished is kept; go on with: {self._rerun()}",
         )
-
-
-def environment_warnings(bound: BoundPipeline) -> list[str]:
-    """Where the running environment is not what a component's file asks for, each component once."""
-    messages = []
-    components = {step.component.folder: step.component for step in bound.steps if not step.component.built_in}
-    for component in components.values():
-        if component.environment is None:
-            continue
-        wrong = unsatisfied(component.environment)
-        if wrong:
-            shown = ", ".join(map(str, wrong))
-            messages.append(
-                f"{component.name} runs in the current environment, which {component.environment.file.name} "
-                f"does not describe: {shown} (--env auto builds one that it does)"
-            )
-    return messages

@@ -12,12 +12,14 @@ from artifactflow.artifact import Version
 from artifactflow.pipeline import Given, OutputOf, Pipeline
 from artifactflow.read.component import load_component
 from artifactflow.runner.binding import BoundPipeline, bind
+from artifactflow.runner.bridge import Bridge
 from artifactflow.runner.environments import EnvironmentExecutor, Environments
 from artifactflow.runner.events import Observer, Silent
 from artifactflow.runner.locks import RunLocks
 from artifactflow.runner.options import ChooseExecutor, Options
 from artifactflow.runner.pipeline_execution import PipelineExecution
 from artifactflow.runner.planner import PlannedStep, Planner
+from artifactflow.runner.tracking import Tracking
 from artifactflow.runs import PipelineRun, RunStatus, StepOutcome, now
 from artifactflow.store import Store
 
@@ -57,12 +59,26 @@ def run_pipeline(
     """
     chosen = options or Options()
     selected = chosen.selection.chosen(bound.pipeline.steps)
-    environments = Environments(chosen.environment, store.root)
-    with RunLocks(store.root / "locks") as locks, _executors(chosen, environments) as choose:
+    environments = Environments(chosen.environments, store.root, resolve=True)
+    told = observer or Silent()
+    with (
+        RunLocks(store.root / "locks") as locks,
+        Tracking(store.root, bound, chosen.tracking, wait=chosen.wait_tracking) as tracking,
+        closing(Bridge(store, bound, told.warned)) as bridge,
+        _executors(chosen, environments) as choose,
+    ):
         reconcile(store, locks)
         planner = _planner(bound, store, chosen, environments)
         return PipelineExecution(
-            bound, store, locks, chosen, selected, observer or Silent(), planner=planner, choose_executor=choose
+            bound,
+            store,
+            locks,
+            chosen,
+            selected,
+            told,
+            planner=planner,
+            choose_executor=choose,
+            companions=[*([tracking] if chosen.tracking else []), bridge],
         ).run()
 
 
@@ -73,7 +89,7 @@ def _executors(options: Options, environments: Environments) -> Iterator[ChooseE
         yield options.choose_executor
         return
     with closing(EnvironmentExecutor(environments, cold=options.cold)) as executor:
-        yield lambda _bound: executor
+        yield executor.of
 
 
 def reconcile(store: Store, locks: RunLocks) -> None:
@@ -98,7 +114,7 @@ def _planner(
         bound.pipeline.name,
         force=options.force,
         use_cache=options.use_cache,
-        environments=environments or Environments(options.environment, store.root if store else None),
+        environments=environments or Environments(options.environments, store.root if store else None),
     )
 
 
