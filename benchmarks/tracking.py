@@ -171,12 +171,13 @@ def main() -> None:
     results: dict[str, list[dict[str, float]]] = {choice: [] for choice in CHOICES}
     hand: list[float] = []
     warm: list[float] = []
+    can_keep_warm = keeps_warm()
     measured("none")  # whatever is compiled or cached by the first run of all
     for _ in range(rounds):
         for choice in CHOICES:
             results[choice].append(measured(choice))
         hand.append(by_hand())
-        if keeps_warm():
+        if can_keep_warm:
             warm.append(measured("mlflow,wandb", "--keep-warm")["total"])
 
     def median(choice: str, key: str) -> float:

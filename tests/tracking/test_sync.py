@@ -119,12 +119,12 @@ def test_sync_sends_each_offline_run_with_its_artifacts_and_lineage_once(told: A
 def test_with_a_key_a_run_goes_to_the_server_at_once(project: Any, endpoint: Endpoint):
     project.write(
         "pipeline.yaml",
-        "steps:\n  download: {component: artifactflow:download, with: {file_url: pkg:sklearn.datasets.data/iris.csv}}\n",
+        "steps:\n  get: {component: artifactflow:download, with: {file_url: pkg:sklearn.datasets.data/iris.csv}}\n",
     )
     server = {"WANDB_API_KEY": "k" * 40, "WANDB_BASE_URL": endpoint.address}
     done = project.call("run-pipeline", "--wait-tracking", **server)
     assert done.returncode == 0, done.stderr
     assert "wandb was told in" in done.stdout
-    assert [row["displayName"] for row in endpoint.variables("UpsertBucket") if row.get("displayName")] == ["download"]
+    assert [row["displayName"] for row in endpoint.variables("UpsertBucket") if row.get("displayName")] == ["get"]
     assert [row["input"]["artifactCollectionName"] for row in endpoint.variables("CreateArtifact")] == ["iris"]
     assert not list((project.store / "wandb").glob("offline-run-*"))

@@ -6,6 +6,7 @@ whatever the headers say; every checksum of the format verified to the end of th
 
 from __future__ import annotations
 
+import os
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,9 +92,11 @@ def extract(path: Path, target: Path, *, name: str, limits: Limits = DEFAULT_LIM
     the executable bit. Raises UsageError where `target` exists or `name` has no archive's ending, IntegrityError for
     an archive that is damaged or refused, and OutsideError for what the disk does.
     """
-    if target.exists() or target.is_symlink():
-        raise UsageError(f"cannot extract {_label(name)}: {target} exists", hint="remove it, or name another folder")
     try:
+        if os.path.lexists(target):
+            raise UsageError(
+                f"cannot extract {_label(name)}: {target} exists", hint="remove it, or name another folder"
+            )
         kind = archive_kind(path, name)
         if kind is None:
             raise UsageError(

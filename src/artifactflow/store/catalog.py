@@ -176,22 +176,24 @@ class Catalog:
         """A connection that knows the whole journal."""
         if self._draft is not None:
             return self._draft.connection
-        if self._connection is not None and self._is_in_place() and self._journal.ends_at(self._position):
-            return self._connection
-        if self._open() and self._journal.ends_at(self._position) and self._connection is not None:
-            return self._connection
+        with os_errors("read the catalog"):
+            if self._connection is not None and self._is_in_place() and self._journal.ends_at(self._position):
+                return self._connection
+            if self._open() and self._journal.ends_at(self._position) and self._connection is not None:
+                return self._connection
         # Either a writer stands between its append and its commit, or one died there.
         with hold(self._lock):
             return self._caught_up()
 
     def _caught_up(self) -> sqlite3.Connection:
         """The same, with the lock held: what is missing is replayed, or all of it."""
-        if not self._open() or self._connection is None:
-            return self._rebuild()
-        if not self._journal.ends_at(self._position):
-            self._position = _replay(self._connection, self._journal, self._position)
-            self._is_unsummed = True
-        return self._connection
+        with os_errors("read the catalog"):
+            if not self._open() or self._connection is None:
+                return self._rebuild()
+            if not self._journal.ends_at(self._position):
+                self._position = _replay(self._connection, self._journal, self._position)
+                self._is_unsummed = True
+            return self._connection
 
     def _is_in_place(self) -> bool:
         """Whether the file that we have open is still the one under its name."""

@@ -20,6 +20,9 @@ from artifactflow.errors import OutsideError
 BLOCK: Final = 1024 * 1024
 """Bytes read at once: large enough for full speed, small enough to keep memory flat."""
 
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""How a file system says that it has no hard links, or no more of them."""
+
 _FICLONE: Final = 0x40049409  # linux/fs.h; Python names it from 3.14 on
 
 
@@ -92,14 +95,33 @@ def write_durably(path: Path, content: bytes, *, aside: Path) -> bool:
         with aside.open("xb") as stream:
             stream.write(content)
         sync(aside)
-        # A link, unlike a rename, fails where the name is taken: of two processes only one makes the file.
-        path.hardlink_to(aside)
+        _name(aside, path)
     except FileExistsError:
         return False
     finally:
         aside.unlink(missing_ok=True)
     sync(path.parent)
     return True
+
+
+def _name(aside: Path, path: Path) -> None:
+    """Give a file its name. Raises FileExistsError where that is taken: of two processes only one makes the file."""
+    try:
+        path.hardlink_to(aside)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # exFAT and some network shares have no links. A rename would replace what stands, so one at a time looks.
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+            aside.rename(path)
+        finally:
+            os.close(folder)
 
 
 def hash_file(path: Path) -> Digest:

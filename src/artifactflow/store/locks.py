@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -106,6 +106,9 @@ def _acquire(path: Path, *, shared: bool, patience: float) -> int:
                     ) from None
                 time.sleep(pause)
                 pause = min(pause * 2, 0.02)
+            except OSError as error:
+                # A flock that is interrupted or not supported does not say which file it was about.
+                raise OutsideError(f"cannot take the lock {path}: {error.strerror}") from error
             else:
                 return descriptor
     except BaseException:
@@ -114,6 +117,9 @@ def _acquire(path: Path, *, shared: bool, patience: float) -> int:
 
 
 def _release(descriptor: int) -> None:
-    # Closing is not enough: a child forked meanwhile has the descriptor too, and would keep the lock.
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-    os.close(descriptor)
+    # What the lock was for has been done: a disk that fails only now must not make that look undone.
+    with suppress(OSError):
+        # Closing is not enough: a child forked meanwhile has the descriptor too, and would keep the lock.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    with suppress(OSError):
+        os.close(descriptor)

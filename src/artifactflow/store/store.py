@@ -57,9 +57,10 @@ class Store:
         """
         layout = Layout(Path(root).absolute())
         store_id = open_layout(layout, create=create)
-        if layout.migration.exists():
-            finish_migration(layout)
-            store_id = open_layout(layout, create=False)
+        with os_errors(f"open the store {layout.root}"):
+            if layout.migration.exists():
+                finish_migration(layout)
+                store_id = open_layout(layout, create=False)
         return cls(layout, store_id, segment_bytes=segment_bytes)
 
     def close(self) -> None:

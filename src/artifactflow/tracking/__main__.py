@@ -26,6 +26,9 @@ from artifactflow.tracking.teller import Teller
 LOOK_SECONDS: Final = 0.25
 """How often the journal is looked at while the command runs."""
 
+GRACE_SECONDS: Final = 5.0
+"""Importing MLflow takes a processor for seconds: a pipeline that is done sooner is told when it is over."""
+
 _NICE: Final = 10
 """A tenth of a processor where a step wants it too; with more modesty it would never end on a busy machine."""
 
@@ -34,12 +37,15 @@ def main() -> None:
     """Tell what there is to tell until the command is over, and what is left then."""
     root, name, *own = sys.argv[1:]
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
-    if not os.environ.get(URGENT_VARIABLE):
+    urgent = bool(os.environ.get(URGENT_VARIABLE))
+    if not urgent:
         _step_back()
     folder = folder_of(Path(root), name)
     with _alone(folder / LOCK), Store.open(Path(root), create=False) as store:
         teller = Teller(store, name, folder)
         try:
+            if not urgent:
+                _let_steps_go_first(teller)
             busy = _serve(teller, own[0] if own else "")
             waiting = teller.waiting()
         finally:
@@ -50,6 +56,13 @@ def main() -> None:
         aside.replace(folder / STATUS)
         if not waiting:
             (folder / PENDING).unlink(missing_ok=True)
+
+
+def _let_steps_go_first(teller: Teller) -> None:
+    """Wait for the end of the command, not for long, or until a step asks for something."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    while time.monotonic() < deadline and not _is_over() and not teller.questions.open():
+        select.select([0], [], [], LOOK_SECONDS)
 
 
 def _serve(teller: Teller, own: str) -> float:

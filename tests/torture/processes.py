@@ -1,0 +1,85 @@
+"""Real processes to do harm to: forked, so that a thousand of them start in seconds."""
+
+import json
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, Self
+
+from artifactflow.errors import ArtifactflowError
+
+REFUSED = 9
+"""The exit code of a child that ended with an error of ours, in words."""
+
+TRACEBACK = 70
+"""That of a child that ended with any other exception, which it has printed."""
+
+
+class Child:
+    """A process that runs `function(say, *arguments)`; what it says comes through a pipe, a line of JSON each.
+
+    A line that was said is heard even if the speaker is killed right after it.
+    """
+
+    def __init__(self, function: Callable[..., object], *arguments: Any, held: bool = False) -> None:
+        self._reading, writing = os.pipe()
+        if held:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self._reading)
+            _live(function, writing, arguments, held=held)
+        os.close(writing)
+        self.code: int | None = None
+
+    def release(self) -> None:
+        """Let a child that was `held` begin."""
+        os.kill(self.pid, signal.SIGUSR1)
+
+    def kill(self) -> list[dict[str, Any]]:
+        """End it as kill -9 does, and return what it has said."""
+        os.kill(self.pid, signal.SIGKILL)
+        return self.wait()
+
+    def wait(self) -> list[dict[str, Any]]:
+        """Wait for its end, and return what it has said. Its exit code is in `code`, negative for a signal."""
+        with open(self._reading, "rb") as stream:
+            lines = stream.read().splitlines(keepends=True)
+        _, status = os.waitpid(self.pid, 0)
+        self.code = os.waitstatus_to_exitcode(status)
+        return [json.loads(line) for line in lines if line.endswith(b"\n")]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.code is None:
+            self.kill()
+
+
+def _live(function: Callable[..., object], writing: int, arguments: tuple[Any, ...], *, held: bool) -> None:
+    code = 0
+    try:
+        if held:
+            # Waits in a system call that no test counts.
+            signal.sigwait({signal.SIGUSR1})
+        function(lambda **facts: os.write(writing, (json.dumps(facts) + "\n").encode()), *arguments)
+    except ArtifactflowError as error:
+        code = REFUSED
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+    except BaseException:
+        code = TRACEBACK
+        os.write(2, traceback.format_exc().encode())
+    finally:
+        os._exit(code)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for what another process does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nothing came of it in {seconds} seconds")
+        time.sleep(0.0005)
