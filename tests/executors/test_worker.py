@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from artifactflow.executors.servers import SERVER_SCRIPT
+from artifactflow.executors.server_process import SERVER_SCRIPT
 from artifactflow.executors.syntax import absolute_imports
 from artifactflow.executors.worker import SERVER_LOST, warm_executor
 
@@ -324,7 +324,8 @@ def test_nothing_of_the_server_is_left_among_the_modules(scripts):
     script = "import csv, sys\nprint(*sys.modules)\n"
     fresh, warm = both(scripts, script)
     more = set(warm[1].split()) - set(fresh[1].split())
-    imported = [module for module, _ in absolute_imports(ast.parse(SERVER_SCRIPT.read_text()))]
+    parts = [SERVER_SCRIPT.with_name(f"{name}.py") for name in ("server", "step", "messages", "processes")]
+    imported = {module for part in parts for module, _ in absolute_imports(ast.parse(part.read_text()))}
     known = subprocess.run(
         [sys.executable, "-c", f"import sys, {', '.join(imported)}; print(*sys.modules)"],
         capture_output=True,
