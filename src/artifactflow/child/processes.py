@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 
 TOKEN_VARIABLE = "ARTIFACTFLOW_RUN_ID"  # noqa: S105  # not a secret: what a step's processes can be told by
@@ -69,17 +70,18 @@ def send_signal(process: Process, number: int) -> None:
 
 def kill_all(token: str, leader: int, seconds: float = 5.0) -> None:
     """Kill all processes of an execution, and those that they start meanwhile."""
-    if leader:
-        for kill in (os.killpg, os.kill):  # it may not lead its group yet
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                kill(leader, signal.SIGKILL)
+    if leader and sys.platform != "linux":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
+    known: set[Process] = set()
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        found = belonging(token, leader)
-        if not found:
-            return
-        for process in found:
+        # Whoever was seen belongs to it: when its parent has ended nothing else may tell.
+        known = belonging(token, leader) | {process for process in known if is_alive(process)}
+        for process in known:
             send_signal(process, signal.SIGKILL)
+        if not known:
+            return
         time.sleep(0.01)
 
 

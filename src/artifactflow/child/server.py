@@ -38,7 +38,7 @@ import warnings
 
 TYPE_CHECKING = False  # what type checkers know without typing being imported
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import CodeType
     from typing import Any
 
@@ -127,7 +127,7 @@ class Server:
         """Stay when the command that started this process has ended."""
         with contextlib.suppress(OSError):  # then it serves this command alone
             self.kept = Kept(address, seconds)
-            self.files = state_of_files()
+            self.files = states_of(imported_files())
             for channel in self.channels.values():
                 channel.settimeout(SLOWEST_MESSAGE_SECONDS)
 
@@ -217,9 +217,11 @@ class Server:
     def _use(self, descriptor: int, seconds: float) -> None:
         if self.kept is None:
             return
-        if state_of_files() != self.files:
+        if states_of(self.files) != self.files:
             self.kept.withdraw()  # it ends when those that use it have ended
-            messages.send(self.channels[descriptor], {"refused": "a file that it has imported has changed"})
+            messages.send(
+                self.channels[descriptor], {"refused": "a file that it has imported has changed", "names": []}
+            )
             return
         self.kept.seconds = max(self.kept.seconds, seconds)
         self.users.add(descriptor)
@@ -357,17 +359,22 @@ def threads_after_fork() -> list[str]:
     return sorted(set(names) - FORK_AWARE_THREADS)
 
 
-def state_of_files() -> dict[str, tuple[int, int, int] | None]:
-    """Of each file that is imported, something that is another when the file is."""
+def imported_files() -> set[str]:
+    """The files of all modules that this process has."""
+    modules = (messages, processes, step, *sys.modules.values())
+    files = (getattr(module, "__dict__", {}).get("__file__") for module in modules)  # asking a lazy module imports it
+    return {file for file in files if isinstance(file, str)}
+
+
+def states_of(files: Iterable[str]) -> dict[str, tuple[int, int, int] | None]:
+    """Of each file something that is another when the file is."""
     states: dict[str, tuple[int, int, int] | None] = {}
-    for module in (messages, processes, step, *sys.modules.values()):
-        file = getattr(module, "__dict__", {}).get("__file__")  # asking a lazy module itself would import it
-        if isinstance(file, str):
-            try:
-                stat = os.stat(file)
-                states[file] = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-            except OSError:
-                states[file] = None
+    for file in files:
+        try:
+            stat = os.stat(file)
+            states[file] = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        except OSError:
+            states[file] = None
     return states
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "cache": "List what may be reused, and forget it.",
     "check": "Find where components contradict themselves, and mend it.",
     "env": "List, build, lock and remove the environments of components.",
+    "workers": "List and stop the warm servers that runs have left.",
     "scaffold": "Write a new component that runs at once.",
     "adopt": "Turn a script or a folder into a component.",
     "schema": "Print a JSON Schema for editors.",

@@ -27,6 +27,7 @@ from artifactflow.cli.render import print_json, print_table, seconds_text, shown
 from artifactflow.cli.stores import StoreOption, existing_store, open_store
 from artifactflow.errors import ArtifactflowError, UsageError
 from artifactflow.runner import plan_pipeline, run_pipeline, totals
+from artifactflow.runner.keep_warm import keep_warm_seconds
 from artifactflow.runs import PipelineRun, StepOutcome
 
 app = new_app()
@@ -61,6 +62,10 @@ def command(
     cold: Annotated[bool, typer.Option("--cold", help="Each step in a fresh process, none forked from a warm one.")] = (
         False
     ),
+    keep_warm: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Let warm servers stay for `90s`, `10m` or `2h` since their last use."),
+    ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Lines only, on a terminal too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing while it runs.")] = False,
     store: StoreOption = None,
@@ -78,7 +83,8 @@ def command(
         planned = plan_pipeline(bound, existing_store(store, found.store_start), options)
         print_plan(planned, json=json)
         return
-    options = replace(options, jobs=int(jobs), keep_going=keep_going, cold=cold, source=found.source)
+    seconds = keep_warm_seconds(keep_warm, bound.pipeline.folder)
+    options = replace(options, jobs=int(jobs), keep_going=keep_going, cold=cold, keep_warm=seconds, source=found.source)
     with PipelineProgress([step.name for step in bound.steps], quiet=quiet or json, plain=plain) as progress:
         opened = open_store(store, found.store_start)
         try:

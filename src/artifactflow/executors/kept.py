@@ -27,7 +27,7 @@ from artifactflow.executors.server_process import Server, ServerKey
 MOST_KEPT: Final = 8
 """How many servers are kept at once; beyond that the one that was idle longest is ended."""
 
-ANSWER_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 2.0
 """How long a server may take to answer before it counts as gone."""
 
 STOP_SECONDS: Final = 8.0
@@ -87,7 +87,6 @@ def find_server(address: Path, seconds: float) -> Server | None:
     except OSError:
         channel.close()
         return None
-    channel.settimeout(None)
     return Server(channel)
 
 
@@ -166,11 +165,9 @@ def _ask(address: Path) -> KeptServer | None:
         try:
             send(channel, {"do": "status"})
             answer, _ = receive(channel)
-        except (OSError, ValueError):
-            return None
-        if answer is None:
-            return None
-        return KeptServer(address, peer(channel)[0], **{**answer, "modules": tuple(answer["modules"])})
+            return KeptServer(address, peer(channel)[0], **{**answer, "modules": tuple(answer["modules"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None  # it has ended this moment, or it is none of ours
 
 
 def stop_servers(servers: Collection[KeptServer]) -> None:

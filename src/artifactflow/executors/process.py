@@ -8,7 +8,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from artifactflow.child.processes import TOKEN_VARIABLE, Process, belonging, is_alive, send_signal
@@ -96,15 +96,24 @@ def watch(process: Watched, task: Task, print_line: PrintLine, stop: Stop) -> En
     token = task.environment.get(TOKEN_VARIABLE, "")
     with contextlib.closing(process), task.log.open("ab") as file:
         lines = _Lines(print_line)
+
+        def keep(chunk: bytes) -> None:
+            file.write(chunk)
+            file.flush()
+            lines.feed(chunk)
+
+        def keep_rest() -> None:
+            for chunk in _available(process):
+                keep(chunk)
+
         try:
             for chunk in _chunks(process):
                 if chunk:
-                    file.write(chunk)
-                    file.flush()
-                    lines.feed(chunk)
+                    keep(chunk)
                 timed_out = deadline is not None and time.monotonic() > deadline
                 if timed_out or stop.is_set():
-                    end_all(process, token, stop)
+                    end_all(process, token, stop, keep_rest)
+                    keep_rest()
                     break
         except BaseException:
             end_all(process, token, stop)
@@ -139,10 +148,18 @@ def _chunks(process: Watched) -> Iterator[bytes]:
                 return
 
 
-def end_all(process: Watched, token: str, stop: Stop) -> None:
+def _available(process: Watched) -> Iterator[bytes]:
+    """What it has printed and nobody has read yet, without waiting."""
+    with contextlib.suppress(BlockingIOError):
+        while chunk := os.read(process.output, 1 << 16):
+            yield chunk
+
+
+def end_all(process: Watched, token: str, stop: Stop, meanwhile: Callable[[], None] = lambda: None) -> None:
     """End a process and every descendant, also those that have left its group: asked first, then killed.
 
-    There are `GRACE_SECONDS` between the two, or none where `stop` says so.
+    There are `GRACE_SECONDS` between the two, or none where `stop` says so. `meanwhile` is called again and again: who
+    prints while it tidies up must not wait for ever for somebody to read it.
     """
     known: set[Process] = set()
     for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
@@ -161,6 +178,7 @@ def end_all(process: Watched, token: str, stop: Stop) -> None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, number)
             signalled |= known
+            meanwhile()
             time.sleep(0.02)
 
 

@@ -142,24 +142,23 @@ class Server:
         """Whether it is gone, though nobody closed it. It says nothing on its own while it lives."""
         return _is_readable(self._channel, 0)
 
-    def wait_ready(self, stop: Stop) -> frozenset[str]:
+    def wait_ready(self, stop: Stop, seconds: float = READY_SECONDS) -> frozenset[str]:
         """The top names of all that it has imported, when it has.
 
-        Raises NotWarmError where it must not fork, did not start, takes too long, or where `stop` was set.
+        Raises NotWarmError where it must not fork, did not start, takes longer than that, or where `stop` was set.
         """
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + seconds
         try:
             while not _is_readable(self._channel, LOOK_SECONDS):
                 if stop.is_set() or time.monotonic() > deadline:
                     raise NotWarmError("importing its libraries took too long")
             answer, _ = receive(self._channel)
-        except OSError:
-            answer = None
-        if answer is None:
-            raise NotWarmError("the server process could not start")
-        if answer["refused"]:
-            raise NotWarmError(answer["refused"])
-        return frozenset(answer["names"])
+            refused, names = answer["refused"], frozenset(answer["names"])
+        except (OSError, ValueError, TypeError, KeyError):
+            raise NotWarmError("the server process could not start") from None
+        if refused:
+            raise NotWarmError(refused)
+        return names
 
     def start(self, request: Mapping[str, Any]) -> WarmProcess:
         """Ask it to run a step. Raises NotWarmError where it is gone."""

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from artifactflow.executors.kept import address_of, find_server, make_room
+from artifactflow.executors.kept import ANSWER_SECONDS, address_of, find_server, make_room
 from artifactflow.executors.search_paths import SearchPaths
-from artifactflow.executors.server_process import Keep, Server, ServerKey
+from artifactflow.executors.server_process import READY_SECONDS, Keep, Server, ServerKey
 from artifactflow.executors.syntax import is_late
 from artifactflow.executors.task import Stop
 from artifactflow.executors.warm import NotWarmError
@@ -86,7 +86,7 @@ class Servers:
             found = find_server(address, self._keep_warm) if address else None
             if found is not None:
                 with contextlib.suppress(NotWarmError):
-                    return self._when_ready(found, stop)
+                    return self._when_ready(found, stop, ANSWER_SECONDS)
             if address and self._keep_warm:
                 make_room()
                 return self._when_ready(Server.begin(key, Keep(address, self._keep_warm)), stop)
@@ -97,9 +97,9 @@ class Servers:
             slot.refused = str(error)
             raise
 
-    def _when_ready(self, server: Server, stop: Stop) -> tuple[Server, frozenset[str]]:
+    def _when_ready(self, server: Server, stop: Stop, seconds: float = READY_SECONDS) -> tuple[Server, frozenset[str]]:
         try:
-            return server, server.wait_ready(stop)
+            return server, server.wait_ready(stop, seconds)
         except BaseException:
             server.close(0)  # it may be importing, and nothing runs on it yet
             raise

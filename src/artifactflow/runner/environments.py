@@ -80,9 +80,10 @@ class EnvironmentExecutor:
 
     in_this_thread = False
 
-    def __init__(self, environments: Environments, *, cold: bool) -> None:
+    def __init__(self, environments: Environments, *, cold: bool, keep_warm: float = 0.0) -> None:
         self.environments = environments
         self.cold = cold
+        self.keep_warm = keep_warm
         self._executors: dict[Path | None, Executor] = {}
         self._lock = threading.Lock()
         self._stack = ExitStack()
@@ -102,7 +103,7 @@ class EnvironmentExecutor:
                 if self.cold:
                     self._executors[python] = CommandExecutor(python)
                 else:
-                    worker = WorkerExecutor(python)
+                    worker = WorkerExecutor(python, self.keep_warm)
                     self._stack.callback(worker.close)
                     self._executors[python] = worker
             return self._executors[python]

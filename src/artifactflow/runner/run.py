@@ -72,7 +72,7 @@ def _executors(options: Options, environments: Environments) -> Iterator[ChooseE
     if options.choose_executor is not None:
         yield options.choose_executor
         return
-    with closing(EnvironmentExecutor(environments, cold=options.cold)) as executor:
+    with closing(EnvironmentExecutor(environments, cold=options.cold, keep_warm=options.keep_warm)) as executor:
         yield lambda _bound: executor
 
 
