@@ -53,8 +53,8 @@ def workers(kept) -> list[dict]:
 def test_where_none_exist_nothing_fails(kept):
     assert kept("workers", "ls").stdout == "no workers: run-pipeline --keep-warm 10m leaves some\n"
     assert workers(kept) == []
-    for arguments in ([], ["--all"], ["1"]):
-        done = kept("workers", "stop", *arguments)
+    for argument in ("--all", "1"):
+        done = kept("workers", "stop", argument)
         assert (done.returncode, done.stdout, done.stderr) == (0, "stopped 0 workers\n", "")
 
 
@@ -71,7 +71,7 @@ def test_a_kept_server_serves_the_next_command_is_listed_and_stopped(kept):
     assert (wrong.returncode, wrong.stderr.splitlines()[0]) == (4, "error: no worker has the process id 1")
     assert json.loads(kept("workers", "stop", str(server), "--json").stdout) == {"stopped": [server]}
     assert workers(kept) == []
-    assert not Path(f"/proc/{server}").exists()
+    wait_for_the_end_of(server)
 
 
 def test_a_project_says_it_once_for_all_commands_and_the_option_goes_first(kept, tmp_path):
@@ -115,10 +115,13 @@ def test_a_command_that_is_ended_ends_its_step_and_not_the_kept_server(kept, tmp
     assert workers(kept)[0]["idle_seconds"] is None
     command.send_signal(number)
     command.wait()
-    step = Path("/proc", pid.read_text())
-    while step.exists():
-        time.sleep(0.01)
+    wait_for_the_end_of(int(pid.read_text()))
     assert [worker["pid"] for worker in workers(kept)] == [server]
+
+
+def wait_for_the_end_of(pid: int) -> None:
+    while Path(f"/proc/{pid}").exists():
+        time.sleep(0.01)
 
 
 def environment_of(kept) -> dict[str, str]:

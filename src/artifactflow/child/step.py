@@ -130,6 +130,8 @@ def forget_the_server() -> None:
         numpy_random.seed()  # else every child draws the same; the standard library's `random` sees to it itself
     if process := sys.modules.get("multiprocessing.process"):
         process.ORIGINAL_DIR = os.getcwd()  # type: ignore[attr-defined] # where spawned processes start
+    if threading := sys.modules.get("threading"):
+        threading.main_thread()._set_native_id()
     if logging := sys.modules.get("logging"):
         now = time.time_ns() if sys.version_info >= (3, 13) else time.time()
         logging._startTime = now  # type: ignore[attr-defined] # the zero of `relativeCreated`
