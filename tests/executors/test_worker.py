@@ -350,9 +350,12 @@ def test_random_numbers_differ_between_runs(scripts):
 
 def test_nothing_of_the_server_is_left_among_the_modules(scripts):
     script = "import csv, sys\nprint(*sys.modules)\n"
+    scripts.warmly(script)  # a server that has run something is as good as a new one
     fresh, warm = both(scripts, script)
     more = set(warm[1].split()) - set(fresh[1].split())
-    parts = [SERVER_SCRIPT.with_name(f"{name}.py") for name in ("server", "step", "messages", "processes")]
+    parts = [
+        SERVER_SCRIPT.with_name(f"{name}.py") for name in ("server", "step", "messages", "preloading", "processes")
+    ]
     imported = {module for part in parts for module, _ in absolute_imports(ast.parse(part.read_text()))}
     known = subprocess.run(
         [sys.executable, "-c", f"import sys, {', '.join(imported)}; print(*sys.modules)"],
@@ -513,6 +516,25 @@ def test_a_step_that_had_not_started_when_its_server_was_killed_is_run_fresh(scr
         threading.Timer(0.3, os.kill, (server, signal.SIGKILL)).start()
         assert "server process" in scripts.why_fresh("import os; print('here')")
         assert scripts.warmly("import os; print('warm again')") == (0, "warm again\n")
+
+
+def test_a_server_that_needs_more_grows_out_of_one_that_has_less(scripts):
+    installed = scripts.write("../site-packages/counted.py", "")
+    counter = scripts.folder.parent / "imports"
+    installed.write_text(f"open({str(counter)!r}, 'a').write('x')")
+    path = str(installed.parent.resolve())
+    with warm_executor() as executor:
+        scripts.warm = executor
+        light, heavy = (
+            int(scripts.warmly(f"import os, counted{more}; print(os.getppid())", PYTHONPATH=path)[1])
+            for more in ("", ", csv, xml.dom.minidom")
+        )
+        assert light != heavy
+        assert counter.read_text() == "x"
+        os.kill(light, signal.SIGKILL)
+        script = "import os, counted, csv, xml.dom.minidom; print(os.getppid())"
+        assert scripts.warmly(script, PYTHONPATH=path)[1] == f"{heavy}\n"
+    assert eventually(lambda: not is_alive(heavy))
 
 
 def test_all_servers_are_gone_with_the_executor(scripts):

@@ -9,6 +9,8 @@ says which top names are taken (`names`), or why this process must not fork (`re
 - `step`: run `script` or `module` with `cwd`, `environment` (the variables that are its own), `argv` (the interpreter
   first) and `token` (by which its processes can be found). Two descriptors come with it: where the step prints, and
   where it is reported as `started` (by the child) and `ended` (by this process).
+- `nest`: like the very first message; a copy of this process becomes a server that has imported more. The descriptor
+  that comes with it is its control channel.
 - `status`: answered with what the process is and has done.
 - `stop`: end what runs, politely, then this process.
 - `use`: the first message of a command that has found this server; answered like the very first, or with `refused`
@@ -20,7 +22,7 @@ not used for `keep.seconds`, or cannot be reached at its address any more.
 """
 
 # What this file imports, every script would find imported: so no pathlib here.
-# ruff: noqa: PTH104, PTH108, PTH116, PTH118, PTH120, PTH123, PTH208
+# ruff: noqa: PTH104, PTH108, PTH116, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 
@@ -38,11 +40,11 @@ import warnings
 
 TYPE_CHECKING = False  # what type checkers know without typing being imported
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import CodeType
     from typing import Any
 
-    from artifactflow.child import messages, processes, step
+    from artifactflow.child import messages, preloading, processes, step
 else:
 
     def beside(name: str) -> Any:
@@ -53,10 +55,7 @@ else:
         spec.loader.exec_module(module)
         return module
 
-    messages, processes, step = map(beside, ("messages", "processes", "step"))
-
-FORK_AWARE_THREADS = frozenset({"jemalloc_bg_thd"})
-"""Threads, by name, whose owner holds them still during a fork and starts them anew in the child."""
+    messages, preloading, processes, step = map(beside, ("messages", "preloading", "processes", "step"))
 
 SLOWEST_MESSAGE_SECONDS = 10.0
 """A command that takes longer over one message is given up: others wait meanwhile."""
@@ -69,6 +68,9 @@ GRACE_SECONDS = 5.0
 
 MOST_CODES = 256
 
+WAITING_IMPORTS = frozenset({"resource"})
+"""Modules that Python imports to tell what a child has used."""
+
 
 class Child:
     """A step that runs: its process, where its end is reported, and the channel that it came by."""
@@ -78,6 +80,14 @@ class Child:
         self.report = report
         self.channel = channel
         self.token = token
+
+
+class Nested:
+    """What a copy of this process is to be: a server of its own, with more modules."""
+
+    def __init__(self, wanted: Mapping[str, Any], channel: socket.socket) -> None:
+        self.wanted = wanted
+        self.channel = channel
 
 
 class Kept:
@@ -112,6 +122,7 @@ class Server:
 
     def __init__(self, channel: socket.socket, answer: Mapping[str, Any], token_place: int | None) -> None:
         self.answer = answer
+        self.imported = frozenset(sys.modules)
         self.token_place = token_place
         self.kept: Kept | None = None
         self.channels: dict[int, socket.socket] = {channel.fileno(): channel}
@@ -127,12 +138,12 @@ class Server:
         """Stay when the command that started this process has ended."""
         with contextlib.suppress(OSError):  # then it serves this command alone
             self.kept = Kept(address, seconds)
-            self.files = states_of(imported_files())
+            self.files = preloading.states_of(preloading.imported_files())
             for channel in self.channels.values():
                 channel.settimeout(SLOWEST_MESSAGE_SECONDS)
 
-    def serve(self) -> step.Step | None:
-        """Return in each child with the step that it has to run, and in the server, with None, when it is over."""
+    def serve(self) -> step.Step | Nested | None:
+        """Return in each child with what it has to do, and in the server, with None, when it is over."""
         while not self._is_over():
             poll = select.poll()
             for descriptor in (*self.channels, *self.children):
@@ -187,7 +198,7 @@ class Server:
             channel.settimeout(SLOWEST_MESSAGE_SECONDS)
             self.channels[channel.fileno()] = channel
 
-    def _take(self, descriptor: int) -> step.Step | None:
+    def _take(self, descriptor: int) -> step.Step | Nested | None:
         """Do what a message asks for, or what its end does."""
         channel = self.channels[descriptor]
         try:
@@ -196,6 +207,8 @@ class Server:
                 self._drop(descriptor)
             elif message["do"] == "step":
                 return self._fork(message, descriptor, *descriptors)
+            elif message["do"] == "nest":
+                return self._nest(message, *descriptors)
             elif message["do"] == "use":
                 self._use(descriptor, message["seconds"])
             elif message["do"] == "status":
@@ -217,7 +230,7 @@ class Server:
     def _use(self, descriptor: int, seconds: float) -> None:
         if self.kept is None:
             return
-        if states_of(self.files) != self.files:
+        if preloading.states_of(self.files) != self.files:
             self.kept.withdraw()  # it ends when those that use it have ended
             messages.send(
                 self.channels[descriptor], {"refused": "a file that it has imported has changed", "names": []}
@@ -266,8 +279,20 @@ class Server:
         self.children[os.pidfd_open(pid)] = Child(pid, socket.socket(fileno=report), channel, request["token"])
         return None
 
+    def _nest(self, wanted: Mapping[str, Any], channel: int) -> Nested | None:
+        with socket.socket(fileno=channel) as theirs:
+            pid = os.fork()
+            if pid:
+                os.waitpid(pid, 0)
+                return None
+            if os.fork():
+                os._exit(0)  # it is nobody's child
+            os.setsid()
+            self._leave()
+            return Nested(wanted, theirs.dup())
+
     def _leave(self) -> None:
-        """Close what is the server's."""
+        """Close what is the server's, and forget what only serving has imported."""
         for descriptor, child in self.children.items():
             os.close(descriptor)
             child.report.close()
@@ -275,6 +300,8 @@ class Server:
             channel.close()
         if self.kept is not None:
             self.kept.listener.close()
+        for name in WAITING_IMPORTS - self.imported:
+            sys.modules.pop(name, None)
 
     def _compiled(self, request: Mapping[str, Any]) -> CodeType | None:
         """The script's code, compiled once; None where that fails, so that the child fails as a fresh process does."""
@@ -309,103 +336,40 @@ class Server:
             processes.kill_all(child.token, child.pid)
 
 
-# before serving
-
-
-def preload(modules: Sequence[tuple[str, Sequence[str]]], roots: Sequence[str]) -> str | None:
-    """Import what is installed, skipping what fails; returns why this process must not fork, or None."""
-    library = os.path.dirname(os.__file__)
-    packages = [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
-    folders = tuple(folder.rstrip("/") + "/" for folder in (library, *packages, *roots))
-    before = set(sys.modules)
-    for name, taken in modules:
-        with contextlib.suppress(Exception, SystemExit):  # the script that imports it will say what is wrong
-            if is_installed(name.partition(".")[0], folders):
-                __import__(name, fromlist=taken)
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file is not None and not file.startswith(folders):
-            return f"what it imports also imports {name}, whose code is not installed but lies in {file}"
-    threads = threads_after_fork()
-    return f"what it imports starts threads: {', '.join(threads)}" if threads else None
-
-
-def is_installed(name: str, folders: tuple[str, ...]) -> bool:
-    """Whether a module comes from the interpreter or from one of the folders."""
-    found = importlib.util.find_spec(name)
-    if found is None:
-        return False
-    places = list(found.submodule_search_locations or ())
-    if found.has_location and found.origin is not None:
-        places.append(found.origin)
-    return all((place + "/").startswith(folders) for place in places)
-
-
-def threads_after_fork() -> list[str]:
-    """The names of the other threads that run after a fork: their locks may be held in a child, by nobody.
-
-    Some libraries (OpenBLAS) end theirs when a fork comes and start them again when they need them; so a child is
-    forked to find out.
-    """
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    names = []
-    for thread in os.listdir("/proc/self/task"):
-        if int(thread) != os.getpid():
-            with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm", encoding="utf-8") as file:
-                names.append(file.read().strip())
-    return sorted(set(names) - FORK_AWARE_THREADS)
-
-
-def imported_files() -> set[str]:
-    """The files of all modules that this process has."""
-    modules = (messages, processes, step, *sys.modules.values())
-    files = (getattr(module, "__dict__", {}).get("__file__") for module in modules)  # asking a lazy module imports it
-    return {file for file in files if isinstance(file, str)}
-
-
-def states_of(files: Iterable[str]) -> dict[str, tuple[int, int, int] | None]:
-    """Of each file something that is another when the file is."""
-    states: dict[str, tuple[int, int, int] | None] = {}
-    for file in files:
-        try:
-            stat = os.stat(file)
-            states[file] = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-        except OSError:
-            states[file] = None
-    return states
-
-
 def resident_memory() -> int:
     """The bytes of memory that this process takes now."""
     with open("/proc/self/statm", "rb") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def main() -> None:
+def serve(channel: socket.socket, wanted: Mapping[str, Any], token_place: int | None) -> step.Step | Nested | None:
     """Import, answer, serve."""
+    refused = preloading.preload(wanted["modules"], wanted["roots"])
+    names = sorted({name.partition(".")[0] for name in sys.modules} - {"__main__"})
+    about = {"python": sys.executable, "modules": [name for name, _ in wanted["modules"]]}
+    server = Server(channel, {"names": names, "refused": refused, "about": about}, token_place)
+    gc.collect()
+    gc.freeze()  # else the first collection in a child copies every page
+    if wanted["keep"] is not None and refused is None:
+        server.keep(**wanted["keep"])
+    with contextlib.suppress(OSError):
+        messages.send(channel, server.answer)
+    return server.serve()
+
+
+def main() -> None:
+    """Be a server, and then what is begun in a child of it."""
     if not getattr(sys.flags, "safe_path", False):
         sys.path_importer_cache.pop(sys.path.pop(0), None)  # the folder of this file
     token_place = step.find_token_place(processes.TOKEN_VARIABLE)
     os.environ.pop(processes.TOKEN_VARIABLE, None)
-    with socket.socket(fileno=int(sys.argv[1])) as channel:
-        wanted, _ = messages.receive(channel)
-        keep = wanted["keep"]
-        if keep is not None and os.fork():
-            os._exit(0)  # a kept server is nobody's child
-        refused = preload(wanted["modules"], wanted["roots"])
-        names = sorted({name.partition(".")[0] for name in sys.modules} - {"__main__"})
-        about = {"python": sys.executable, "modules": [name for name, _ in wanted["modules"]]}
-        server = Server(channel, {"names": names, "refused": refused, "about": about}, token_place)
-        gc.collect()
-        gc.freeze()  # else the first collection in a child copies every page
-        if keep is not None and refused is None:
-            server.keep(keep["address"], keep["seconds"])
-        with contextlib.suppress(OSError):
-            messages.send(channel, server.answer)
-        begun = server.serve()
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    wanted, _ = messages.receive(channel)
+    if wanted["keep"] is not None and os.fork():
+        os._exit(0)  # a kept server is nobody's child
+    begun = serve(channel, wanted, token_place)
+    while isinstance(begun, Nested):
+        begun = serve(begun.channel, begun.wanted, token_place)
     if begun is None:
         os._exit(0)  # what was imported is not to do anything at the end
     step.run(begun)

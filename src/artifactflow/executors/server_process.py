@@ -45,6 +45,13 @@ class ServerKey:
     environment: tuple[tuple[str, str], ...]
     modules: Modules
 
+    def is_lighter(self, other: ServerKey) -> bool:
+        """Whether a server for this key has only to import more to be one for the other."""
+        wanted = {module: set(names) for module, names in other.modules}
+        return (self.python, self.environment) == (other.python, other.environment) and all(
+            module in wanted and wanted[module].issuperset(names) for module, names in self.modules
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Keep:
@@ -131,12 +138,18 @@ class Server:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        kept = None if keep is None else {"address": str(keep.address), "seconds": keep.seconds}
         with contextlib.suppress(ConnectionError):  # it has ended already, as waiting for it will tell
-            send(channel, {"modules": key.modules, "roots": [str(PACKAGE)], "keep": kept})
+            send(channel, _wanted(key, keep))
         if keep is not None:
             process.wait()  # it has left a process behind that is not ours
         return cls(channel, None if keep is not None else process)
+
+    def nest(self, key: ServerKey, keep: Keep | None = None) -> Self:
+        """Have a copy of it import more; the two share their memory. Raises OSError where it is gone."""
+        channel, theirs = socket.socketpair()
+        with theirs, self._sending:
+            send(self._channel, {"do": "nest", **_wanted(key, keep)}, theirs.fileno())
+        return type(self)(channel)
 
     def has_ended(self) -> bool:
         """Whether it is gone, though nobody closed it. It says nothing on its own while it lives."""
@@ -181,6 +194,10 @@ class Server:
 
         After so many seconds it is killed.
         """
+        if self._process is None:
+            with contextlib.suppress(OSError):
+                self._channel.shutdown(socket.SHUT_WR)
+                _is_readable(self._channel, seconds)  # it closes its end when what runs here has ended
         self._channel.close()
         if self._process is None:
             return
@@ -189,6 +206,12 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _wanted(key: ServerKey, keep: Keep | None) -> dict[str, Any]:
+    """The first message to a server."""
+    kept = None if keep is None else {"address": str(keep.address), "seconds": keep.seconds}
+    return {"modules": key.modules, "roots": [str(PACKAGE)], "keep": kept}
 
 
 def _is_readable(channel: socket.socket, seconds: float) -> bool:

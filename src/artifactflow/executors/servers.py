@@ -87,15 +87,29 @@ class Servers:
             if found is not None:
                 with contextlib.suppress(NotWarmError):
                     return self._when_ready(found, stop, ANSWER_SECONDS)
-            if address and self._keep_warm:
+            keep = Keep(address, self._keep_warm) if address and self._keep_warm else None
+            if keep is not None:
                 make_room()
-                return self._when_ready(Server.begin(key, Keep(address, self._keep_warm)), stop)
-            return self._when_ready(Server.begin(key), stop)
+            lighter = self._lighter(key)
+            if lighter is not None:
+                with contextlib.suppress(NotWarmError, OSError):
+                    return self._when_ready(lighter.nest(key, keep), stop)
+            return self._when_ready(Server.begin(key, keep), stop)
         except OSError as error:
             raise NotWarmError(f"the server process could not start: {error.strerror}") from error
         except NotWarmError as error:
             slot.refused = str(error)
             raise
+
+    def _lighter(self, key: ServerKey) -> Server | None:
+        """The server that has imported most of what is wanted, and nothing else."""
+        with self._lock:
+            found = [
+                (len(other.modules), slot.server)
+                for other, slot in self._slots.items()
+                if slot.server is not None and other.is_lighter(key)
+            ]
+        return max(found, key=lambda one: one[0], default=(0, None))[1]
 
     def _when_ready(self, server: Server, stop: Stop, seconds: float = READY_SECONDS) -> tuple[Server, frozenset[str]]:
         try:
