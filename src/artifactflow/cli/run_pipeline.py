@@ -61,6 +61,13 @@ def command(
     cold: Annotated[bool, typer.Option("--cold", help="Each step in a fresh process, none forked from a warm one.")] = (
         False
     ),
+    inline: Annotated[
+        bool,
+        typer.Option(
+            "--inline",
+            help="Step functions in this one process, one after another, which they share: for many small steps.",
+        ),
+    ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines only, on a terminal too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing while it runs.")] = False,
     store: StoreOption = None,
@@ -78,7 +85,7 @@ def command(
         planned = plan_pipeline(bound, existing_store(store, found.store_start), options)
         print_plan(planned, json=json)
         return
-    options = replace(options, jobs=int(jobs), keep_going=keep_going, cold=cold, source=found.source)
+    options = replace(options, jobs=int(jobs), keep_going=keep_going, cold=cold, inline=inline, source=found.source)
     with PipelineProgress([step.name for step in bound.steps], quiet=quiet or json, plain=plain) as progress:
         opened = open_store(store, found.store_start)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -94,11 +95,14 @@ class StepExecution:
         self.source = dict(facts)
         self.facts: Mapping[str, Any] = {}
         self.exit_code: int | None = None
+        self.log_start = 0
+        self.variables = dict(os.environ)  # now: a step in this process may change them while another runs in a thread
         self._clock = time.monotonic()
 
     def prepare(self) -> None:
         """Make room for the outputs, and say that the step runs."""
-        self.space.started(self.run, self.keys)
+        self.log_start = self.space.make_folder(self.run.id, self.keys)
+        self.space.started(replace(self.run, log=f"{self.run.log}:{self.log_start}:"))
         self.places = self._places()
 
     def work(self, stop: Stop) -> None:
@@ -138,7 +142,11 @@ class StepExecution:
 
     def pack_log(self) -> None:
         """Put the log where it is kept for good, before what `work` took in is placed."""
-        self.run = replace(self.run, log=self.space.pack_log(self.folder) or self.run.log)
+        packed = self.space.pack_log(self.log, self.log_start)
+        if packed is None:
+            self._keep_own_log()
+        else:
+            self.run = replace(self.run, log=packed)
 
     def register(self, transaction: Transaction) -> Execution:
         """Register what `work` took in, which has been placed meanwhile, together with the record of the run."""
@@ -168,13 +176,24 @@ class StepExecution:
         """Keep the record of an execution that did not end well, and give the error a hint where it has none."""
         stopped = isinstance(error, (KeyboardInterrupt, InterruptedRunError))
         status = RunStatus.INTERRUPTED if stopped else RunStatus.FAILED
-        self.run = replace(self.run, log=self._own_log())
+        self._keep_own_log()
         with self.store.transaction() as transaction:
             transaction.record_run(self._ended(status, message="stopped by the user" if stopped else str(error)))
         if isinstance(error, StepFailedError) and error.hint is None:
             error.hint = f"see the whole log: artifactflow runs log {self.run.id}"
         self.space.ended(self.run.id)
         self._clear_folder()
+
+    def _keep_own_log(self) -> None:
+        """Have the log stay in the run's folder, without what the steps that had the folder before have written."""
+        self.run = replace(self.run, log=self._own_log())
+        if self.log_start and self.log.exists():
+            alone = self.log.with_name("log.new")
+            with self.log.open("rb") as log, alone.open("wb") as kept:
+                log.seek(self.log_start)
+                shutil.copyfileobj(log, kept)
+            alone.replace(self.log)
+            self.log_start = 0
 
     def _own_log(self) -> str:
         return self.log.relative_to(self.store.root).as_posix()
@@ -237,7 +256,7 @@ class StepExecution:
         values |= {name: str(handed.path) for name, handed in inputs.items()}
         values |= {key: str(place) for key, place in self.places.items()}
         environment = {
-            **os.environ,
+            **self.variables,
             "PYTHONUNBUFFERED": "1",  # lines arrive as they are printed
             "ARTIFACTFLOW_STORE": str(self.store.root),
             "ARTIFACTFLOW_RUN_ID": self.run.id,
@@ -258,6 +277,7 @@ class StepExecution:
         if ended.timed_out:
             how = f"took longer than its timeout of {self.planned.bound.step.timeout:g} s and was ended"
         with self.log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(self.log_start)
             last = "".join(f"  {line.rstrip()}\n" for line in deque(log, SHOWN_LOG_LINES))
         shown = f"; the end of its log:\n{last}" if last else "; it printed nothing\n"
         return f"step {self.run.step} {how}{shown}the log is {self.log}"

@@ -22,7 +22,8 @@ class Options:
     stops only those that need it. `rerun` is the command that was typed, for the hint of a failure. `source` says which
     commit of which repository the pipeline was checked out from; a local one is asked when needed. Steps run in forks
     of warm servers where that makes no difference, or with `cold` each in a fresh process; `choose_executor` decides
-    otherwise. `environment` is `current`, `auto`, `uv` or `conda`: where the components run.
+    otherwise. With `inline` step functions run in this process, one after another, and other steps as usual.
+    `environment` is `current`, `auto`, `uv` or `conda`: where the components run.
     """
 
     force: Collection[str] = ()
@@ -34,4 +35,5 @@ class Options:
     source: Mapping[str, str | bool] = field(default_factory=dict)
     environment: str = CURRENT
     cold: bool = False
+    inline: bool = False
     choose_executor: ChooseExecutor | None = None

@@ -158,7 +158,7 @@ class PipelineExecution:
         with ThreadPoolExecutor(jobs, thread_name_prefix="step") as pool:
             try:
                 while True:
-                    while len(self.running) < jobs and not self.stop.is_set():
+                    while len(self.running) < jobs and not self.stop.is_set() and self.reports.empty():
                         position = self.scheduler.next_ready()
                         if position is None:
                             break
@@ -230,19 +230,19 @@ class PipelineExecution:
         )
         execution.prepare()
         if executor.in_this_thread:
-            self._work(position, execution)
+            self._after(self._worked(position, execution), pool)
         else:
-            pool.submit(self._work, position, execution)
+            pool.submit(lambda: self.reports.put(self._worked(position, execution)))
 
     # in threads
 
-    def _work(self, position: int, execution: StepExecution) -> None:
+    def _worked(self, position: int, execution: StepExecution) -> _Worked:
         error: BaseException | None = None
         try:
             execution.work(self.stop)
         except BaseException as raised:
             error = raised
-        self.reports.put(_Worked(position, execution, error))
+        return _Worked(position, execution, error)
 
     def _wait_for_other(self, position: int, planned: PlannedStep) -> None:
         while not self.locks.try_acquire(planned.cache_key):

@@ -15,6 +15,7 @@ from artifactflow.read.component import load_component
 from artifactflow.runner.binding import BoundPipeline, bind
 from artifactflow.runner.environments import EnvironmentExecutor, Environments
 from artifactflow.runner.events import Observer, Silent
+from artifactflow.runner.inline import InlineChoice
 from artifactflow.runner.locks import RunLocks
 from artifactflow.runner.options import ChooseExecutor, Options
 from artifactflow.runner.pipeline_execution import PipelineExecution
@@ -75,7 +76,10 @@ def _executors(options: Options, environments: Environments) -> Iterator[ChooseE
         yield options.choose_executor
         return
     with closing(EnvironmentExecutor(environments, cold=options.cold)) as executor:
-        yield lambda _bound: executor
+        if options.inline:
+            yield InlineChoice(environments, executor).choose
+        else:
+            yield lambda _bound: executor
 
 
 def reconcile(store: Store, locks: RunLocks) -> None:

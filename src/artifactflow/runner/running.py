@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from artifactflow.errors import NotFoundError
-from artifactflow.runner.logs import read_log
+from artifactflow.runner.logs import log_place, read_log
 from artifactflow.runner.space import RUNNING_NAME, at_work
 from artifactflow.runs import Run
 from artifactflow.store import Store
@@ -54,10 +54,10 @@ def _whole_log(store: Store, run: Run) -> bytes:
 
 def _more(store: Store, run: Run, shown: int) -> bytes:
     """What was added to the log since so many bytes of it were shown."""
-    path = store.root / run.log
+    path, start, _ = log_place(store, run)
     try:
         with path.open("rb") as log:
-            log.seek(shown)
+            log.seek(start + shown)
             piece = log.read()
     except FileNotFoundError:
         return b""

@@ -2,15 +2,16 @@
 
 Making and removing files is what costs most about a small step (a file system does not like to give out again what was
 deleted a moment ago), so folders are handed on from one step to the next: by renaming them, so that whatever a step has
-left running behind it finds nothing under the old name.
+left running behind it finds nothing under the old name. The log in such a folder goes on where that of the step before
+ended: emptying a file that was just written makes one wait for the disk.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -26,6 +27,18 @@ LOG_NAME: Final = "log"
 OUTPUTS_NAME: Final = "outputs"
 
 
+LONGEST_LOG: Final = 1024 * 1024
+"""Where the log in a folder that is handed on has become longer, it is begun anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """A folder that another step may have, and how much earlier steps have written to its log."""
+
+    folder: Path
+    logged: int
+
+
 class RunSpace:
     """The folders of one pipeline run. Used by the coordinating thread only; nothing is made before it is needed."""
 
@@ -36,29 +49,34 @@ class RunSpace:
         self._store = store
         self._pack = LogPack(self.folder / PACK_NAME, store.root)
         self._running: TextIO | None = None
-        self._spare: defaultdict[tuple[str, ...], list[Path]] = defaultdict(list)
+        self._spare: defaultdict[tuple[str, ...], list[Spare]] = defaultdict(list)
 
-    def started(self, run: Run, keys: tuple[str, ...]) -> Path:
-        """A folder for a step at work, with a folder in `outputs` for each of the `keys`; says that the step runs."""
+    def make_folder(self, run_id: str, keys: tuple[str, ...]) -> int:
+        """Make the folder of a step, with one in `outputs` for each of the `keys`; returns where its log begins."""
         with os_errors("make the run's folder"):
-            if self._running is None:
+            folder = self._store.run_folder(run_id)
+            if self._spare[keys]:
+                spare = self._spare[keys].pop()
+                spare.folder.rename(folder)
+                return spare.logged
+            make_folders(folder, keys)
+        return 0
+
+    def started(self, run: Run) -> None:
+        """Say that a step runs."""
+        if self._running is None:
+            with os_errors("make the run's folder"):
                 self.staging.mkdir(parents=True, exist_ok=True)
                 self._running = (self.folder / RUNNING_NAME).open("a", encoding="utf-8")
-            folder = self._store.run_folder(run.id)
-            if self._spare[keys]:
-                self._spare[keys].pop().rename(folder)
-            else:
-                make_folders(folder, keys)
-            self._say({"started": {**run.to_json(), "ingredients": {}}})
-        return folder
+        self._say({"started": {**run.to_json(), "ingredients": {}}})
 
     def ended(self, run_id: str) -> None:
         """Say that a step is no longer at work: its record is in the store."""
         self._say({"ended": run_id})
 
-    def pack_log(self, folder: Path) -> str | None:
-        """Where the log in a step's folder is kept for good, None where its file has to stay."""
-        return self._pack.add(folder / LOG_NAME)
+    def pack_log(self, log: Path, start: int) -> str | None:
+        """Where what a log holds from `start` on is kept for good, None where its file has to stay."""
+        return self._pack.add(log, start)
 
     def give_back(self, folder: Path, keys: tuple[str, ...]) -> None:
         """Let another step have the folder of one whose log is packed, if nothing else is left in it."""
@@ -71,9 +89,12 @@ class RunSpace:
             if not any(folder.iterdir()):
                 folder.rmdir()  # what a companion has put there stays
             return
-        if LOG_NAME in names:
-            os.truncate(folder / LOG_NAME, 0)
-        self._spare[keys].append(folder)
+        log = folder / LOG_NAME
+        logged = log.stat().st_size if LOG_NAME in names else 0
+        if logged > LONGEST_LOG:
+            log.unlink()
+            logged = 0
+        self._spare[keys].append(Spare(folder, logged))
 
     def close(self) -> None:
         """Remove everything but the logs."""
@@ -81,9 +102,9 @@ class RunSpace:
         if self._running is not None:
             self._running.close()
             self._running = None
-        for folders in self._spare.values():
-            for folder in folders:
-                discard(folder)
+        for spares in self._spare.values():
+            for spare in spares:
+                discard(spare.folder)
         self._spare.clear()
         clear(self.folder)
 
