@@ -152,17 +152,16 @@ class _Lines(io.TextIOBase):
 def _variables(wanted: Mapping[str, str]) -> Iterator[None]:
     """Have environment variables as wanted during the body, and as they were after it."""
     before = dict(os.environ)
-    _set_variables(before, wanted)
+    for name, value in wanted.items():
+        if before.get(name) != value:
+            os.environ[name] = value
     try:
         yield
     finally:
-        now = dict(os.environ)
-        for name in now.keys() - before.keys():
-            del os.environ[name]
-        _set_variables(now, before)
-
-
-def _set_variables(present: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-    for name, value in wanted.items():
-        if present.get(name) != value:
-            os.environ[name] = value
+        if os.environ != before:
+            now = dict(os.environ)
+            for name in now.keys() - before.keys():
+                del os.environ[name]
+            for name, value in before.items():
+                if now.get(name) != value:
+                    os.environ[name] = value

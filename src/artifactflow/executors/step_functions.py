@@ -31,6 +31,7 @@ class StepFunctions:
 
     def __init__(self) -> None:
         self._reasons: dict[tuple[Path, Contract], str] = {}
+        self._scripts: dict[tuple[Path, str], tuple[Path, Path]] = {}
         self._functions: dict[Path, StepFunction] = {}
         self._contracts: dict[StepFunction, Contract] = {}
         self._local_modules: dict[Path, dict[str, ModuleType]] = {}
@@ -56,9 +57,12 @@ class StepFunctions:
         if component.built_in:
             yield step_function(component.reference.removeprefix(BUILT_IN_PREFIX))
             return
-        script = component.folder / str(parse_command(contract.command).script)
-        folder = script.resolve().parent
-        before = (list(sys.path), list(sys.argv), Path.cwd())
+        key = (component.folder, contract.command)
+        if key not in self._scripts:
+            script = component.folder / str(parse_command(contract.command).script)
+            self._scripts[key] = (script, script.resolve().parent)
+        script, folder = self._scripts[key]
+        path, arguments, working_folder = list(sys.path), list(sys.argv), Path.cwd()
         sys.path.insert(0, str(folder))
         sys.argv[:] = [str(script)]
         os.chdir(component.folder)
@@ -74,8 +78,8 @@ class StepFunctions:
                 module = sys.modules.get(name)
                 if module is not None and _lies_in(module, folder):
                     known[name] = sys.modules.pop(name)
-            sys.path[:], sys.argv[:], _ = before
-            os.chdir(before[2])
+            sys.path[:], sys.argv[:] = path, arguments
+            os.chdir(working_folder)
 
     def values(self, function: StepFunction, given: Mapping[str, Value]) -> dict[str, Value]:
         """The values as the function's own command line would understand them. Raises UsageError where it would not."""

@@ -59,6 +59,7 @@ class StepExecution:
         pipeline: str,
         parent: str,
         facts: Mapping[str, str | bool],
+        variables: Mapping[str, str],
         companions: Sequence[Companion] = (),
     ) -> None:
         self.store = store
@@ -96,7 +97,7 @@ class StepExecution:
         self.facts: Mapping[str, Any] = {}
         self.exit_code: int | None = None
         self.log_start = 0
-        self.variables = dict(os.environ)  # now: a step in this process may change them while another runs in a thread
+        self.variables = variables
         self._clock = time.monotonic()
 
     def prepare(self) -> None:

@@ -91,6 +91,8 @@ class PipelineExecution:
             facts={"pid": os.getpid()},
         )
         self.space = RunSpace(store, self.record.id)
+        # As they are now: a step that runs in this process may change them while another is started.
+        self.variables = dict(os.environ)
 
     def run(self) -> PipelineRun:
         """Run all of it. Raises as `run_pipeline` does."""
@@ -226,6 +228,7 @@ class PipelineExecution:
             pipeline=self.bound.pipeline.name,
             parent=self.record.id,
             facts=self.source,
+            variables=self.variables,
             companions=self.companions,
         )
         execution.prepare()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from artifactflow.artifact import LATEST, ArtifactRef, Tree, Version, check_alias, check_name
+from artifactflow.artifact import LATEST, ArtifactRef, Digest, Tree, Version, check_alias, check_name
 from artifactflow.errors import NotFoundError, OutsideError, UsageError
 from artifactflow.runs import PipelineRun, Run, now
 from artifactflow.store import queries
@@ -56,8 +56,8 @@ class Transaction:
         for alias in aliases:
             check_alias(alias)
         kept_metadata = _as_json(metadata, "metadata")
-        self._check_objects(tree)
         digest = tree.digest
+        self._check_objects(tree, digest)
         version = queries.version_with(self._draft.connection, name, digest)
         created = version is None
         if version is None:
@@ -120,11 +120,11 @@ class Transaction:
         self._draft.add({"alias": {"name": name, "alias": alias, "version": number, "generation": generation}})
         return generation
 
-    def _check_objects(self, tree: Tree) -> None:
+    def _check_objects(self, tree: Tree, digest: Digest) -> None:
         """Nobody is told of a version whose bytes are not there, whatever happened since they were put."""
         check_tree(tree)
-        if self._blobs.size(tree.digest) is None:
-            raise NotFoundError(f"the store does not hold {tree.digest}", hint="put the files before registering them")
+        if self._blobs.size(digest) is None:
+            raise NotFoundError(f"the store does not hold {digest}", hint="put the files before registering them")
         for entry in tree.entries:
             if self._blobs.size(entry.digest) != entry.size:
                 raise lost(entry)
