@@ -115,3 +115,15 @@ def test_a_step_is_told_to_have_ended_when_it_is_stored_and_not_before(project):
     project.notes.step_ended = look
     project.run(Options(jobs=4))
     assert seen == [RunStatus.FINISHED] * 9
+
+
+def test_the_record_of_a_run_says_how_it_went_and_with_what(project):
+    project.run()
+    run = next(run for run in project.store.runs() if run.step == "make")
+    assert run.command == "python main.py --word={word} --count={count} --made={made}"
+    assert run.sources.keys() == run.parameters.keys()
+    assert (run.exit_code, run.outputs) == (0, {"made": "made:v1"})
+    assert run.started <= run.ended
+    assert run.facts["lock"].startswith("sha256:")
+    assert run.facts["peak_memory"] > 0
+    assert run.facts["cpu_seconds"] >= 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import os
 import shutil
 import time
@@ -12,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from artifactflow.artifact import Version
+from artifactflow.artifact import Digest, Version
 from artifactflow.contract import Output
 from artifactflow.errors import ContractError, IntegrityError, InterruptedRunError, StepFailedError
 from artifactflow.executors import Ended, Executor, Stop, Task
@@ -329,6 +331,11 @@ class StepExecution:
             )
         return sorted(folder.glob(output.path))
 
+    def _packages_digest(self) -> str | None:
+        """What stands for the lock of an environment that was not built from one: the packages that were found."""
+        ingredients = self.planned.ingredients
+        return _digest_of(tuple(ingredients.environment.items())) if ingredients else None
+
     def _ended(self, status: RunStatus, *, outputs: Mapping[str, str] | None = None, message: str = "") -> Run:
         run = replace(
             self.run,
@@ -338,11 +345,20 @@ class StepExecution:
             ended=self.run.ended or now(),
             seconds=self.run.seconds or round(time.monotonic() - self._clock, 3),
             exit_code=self.exit_code,
-            facts={**self.facts, **({"source": self.source} if self.source else {})},
+            facts={
+                **self.facts,
+                "lock": self.facts.get("lock") or self._packages_digest(),
+                **({"source": self.source} if self.source else {}),
+            },
         )
         for companion in self.companions:
             run = companion.ended(run, self.planned.bound)
         return run
+
+
+@functools.lru_cache(maxsize=64)
+def _digest_of(packages: tuple[tuple[str, str], ...]) -> str:
+    return str(Digest.of(json.dumps(packages).encode()))
 
 
 def _shown_parameters(bound: BoundStep) -> dict[str, Value]:

@@ -160,13 +160,14 @@ class PipelineExecution:
         with ThreadPoolExecutor(jobs, thread_name_prefix="step") as pool:
             try:
                 while True:
-                    while len(self.running) < jobs and not self.stop.is_set() and self.reports.empty():
+                    idle = self.stop.is_set()
+                    while len(self.running) < jobs and not idle and self.reports.empty():
                         position = self.scheduler.next_ready()
-                        if position is None:
-                            break
-                        self._start(position, pool)
-                        self._commit_if_due(idle=False)
-                    self._commit_if_due(idle=len(self.running) < jobs)
+                        if position is not None:
+                            self._start(position, pool)
+                            self._commit_if_due(idle=False)
+                        idle = position is None or self.stop.is_set()
+                    self._commit_if_due(idle=idle)
                     if not self.running and self.commits.is_empty():
                         return
                     self._await_report(pool)
@@ -212,9 +213,9 @@ class PipelineExecution:
             self._execute(position, planned, clock, pool)
 
     def _execute(self, position: int, planned: PlannedStep, clock: float, pool: ThreadPoolExecutor) -> None:
-        self.running[position] = (planned, clock)
         executor = self.choose_executor(planned.bound)
         if not self.locks.try_acquire(planned.cache_key):
+            self.running[position] = (planned, clock)
             self.observer.step_printed(planned.name, "another run is doing the same: waiting for it")
             pool.submit(self._wait_for_other, position, planned)
             return
@@ -232,6 +233,7 @@ class PipelineExecution:
             companions=self.companions,
         )
         execution.prepare()
+        self.running[position] = (planned, clock)
         if executor.in_this_thread:
             self._after(self._worked(position, execution), pool)
         else:
