@@ -144,12 +144,14 @@ class StepExecution:
         self.run = replace(self.run, ended=now(), seconds=round(time.monotonic() - self._clock, 3))
 
     def pack_log(self) -> None:
-        """Put the log where it is kept for good, before what `work` took in is placed."""
+        """Put the log where it is kept for good, before what `work` took in is placed; the folder is free then."""
         packed = self.space.pack_log(self.log, self.log_start)
         if packed is None:
             self._keep_own_log()
+            self._clear_folder()
         else:
             self.run = replace(self.run, log=packed)
+            self.space.give_back(self.folder, self.keys)
 
     def register(self, transaction: Transaction) -> Execution:
         """Register what `work` took in, which has been placed meanwhile, together with the record of the run."""
@@ -168,24 +170,22 @@ class StepExecution:
         return Execution(run, versions)
 
     def settle(self) -> None:
-        """Clear up after what `register` did is in the store."""
+        """Say that the step has ended: what `register` did is in the store."""
         self.space.ended(self.run.id)
-        if self.run.log == self._own_log():
-            self._clear_folder()
-        else:
-            self.space.give_back(self.folder, self.keys)
 
     def fail(self, error: BaseException) -> None:
         """Keep the record of an execution that did not end well, and give the error a hint where it has none."""
         stopped = isinstance(error, (KeyboardInterrupt, InterruptedRunError))
         status = RunStatus.INTERRUPTED if stopped else RunStatus.FAILED
-        self._keep_own_log()
+        if self.run.log == self._own_log():
+            self._keep_own_log()
         with self.store.transaction() as transaction:
             transaction.record_run(self._ended(status, message="stopped by the user" if stopped else str(error)))
         if isinstance(error, StepFailedError) and error.hint is None:
             error.hint = f"see the whole log: artifactflow runs log {self.run.id}"
         self.space.ended(self.run.id)
-        self._clear_folder()
+        if self.run.log == self._own_log():
+            self._clear_folder()
 
     def _keep_own_log(self) -> None:
         """Have the log stay in the run's folder, without what the steps that had the folder before have written."""
