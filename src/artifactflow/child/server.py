@@ -246,7 +246,7 @@ class Server:
             "memory": resident_memory(),
             "steps": self.steps,
             "running": len(self.children),
-            "idle_seconds": None if self.users else round(time.monotonic() - self.used, 1),
+            "idle_seconds": None if self.users else round(time.monotonic() - self.used, 6),
             "keep_seconds": seconds,
             **self.answer["about"],
         }

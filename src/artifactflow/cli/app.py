@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -83,6 +84,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if os.name == "nt":
         _fail("error: artifactflow does not run on Windows\nhint: use it under WSL 2", 7)
     signal.signal(signal.SIGTERM, _interrupt)
+    # What a command reads stays until its end: going through all of it again and again takes longer than reading it.
+    gc.set_threshold(50_000, 20, 50)
     try:
         code = app(arguments, prog_name="artifactflow", standalone_mode=False)
     except ArtifactflowError as error:

@@ -66,6 +66,13 @@ def command(
         str | None,
         typer.Option(metavar="TIME", help="Let warm servers stay for `90s`, `10m` or `2h` since their last use."),
     ] = None,
+    inline: Annotated[
+        bool,
+        typer.Option(
+            "--inline",
+            help="Step functions in this one process, one after another, which they share: for many small steps.",
+        ),
+    ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines only, on a terminal too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing while it runs.")] = False,
     store: StoreOption = None,
@@ -84,7 +91,15 @@ def command(
         print_plan(planned, json=json)
         return
     seconds = keep_warm_seconds(keep_warm, bound.pipeline.folder)
-    options = replace(options, jobs=int(jobs), keep_going=keep_going, cold=cold, keep_warm=seconds, source=found.source)
+    options = replace(
+        options,
+        jobs=int(jobs),
+        keep_going=keep_going,
+        cold=cold,
+        keep_warm=seconds,
+        inline=inline,
+        source=found.source,
+    )
     with PipelineProgress([step.name for step in bound.steps], quiet=quiet or json, plain=plain) as progress:
         opened = open_store(store, found.store_start)
         try:

@@ -22,8 +22,9 @@ class Options:
     stops only those that need it. `rerun` is the command that was typed, for the hint of a failure. `source` says which
     commit of which repository the pipeline was checked out from; a local one is asked when needed. Steps run in forks
     of warm servers where that makes no difference, or with `cold` each in a fresh process; `choose_executor` decides
-    otherwise. The servers end with the run, or with `keep_warm` so many seconds after their last use. `environment` is
-    `current`, `auto`, `uv` or `conda`: where the components run.
+    otherwise. The servers end with the run, or with `keep_warm` so many seconds after their last use. With `inline`
+    step functions run in this process, one after another, and other steps as usual. `environment` is `current`, `auto`,
+    `uv` or `conda`: where the components run.
     """
 
     force: Collection[str] = ()
@@ -36,4 +37,5 @@ class Options:
     environment: str = CURRENT
     cold: bool = False
     keep_warm: float = 0.0
+    inline: bool = False
     choose_executor: ChooseExecutor | None = None

@@ -119,12 +119,11 @@ class Planner:
             if name not in self._results:
                 waiting.append(name)
         ingredients = self.ingredients(bound, identities)
-        last = self.store.last_run(self.pipeline, bound.name) if self.store else None
-        changes = self._changes(last, ingredients, waiting)
         forced = self._forced(bound)
         if waiting:
             followed = ", ".join(dict.fromkeys(waiting))
-            reason = "; ".join([*([forced] if forced else changes), f"follows {followed}"])
+            changes = [forced] if forced else self._changes(bound, ingredients, waiting)
+            reason = "; ".join([*changes, f"follows {followed}"])
             return PlannedStep(bound, Decision.RUN, reason, versions, gathered)
         cache_key = ingredients.cache_key()
         planned = PlannedStep(bound, Decision.RUN, "", versions, gathered, ingredients, cache_key)
@@ -133,7 +132,7 @@ class Planner:
         reused = self.store.cached_run(cache_key) if self.store else None
         if self.store is None or reused is None:
             # With nothing changed since the last run, that run's record must have lost its key: it is told as it is.
-            return _with(planned, reason="; ".join(changes) or "never run")
+            return _with(planned, reason="; ".join(self._changes(bound, ingredients, waiting)) or "never run")
         lost = [key for key, ref in reused.outputs.items() if not self._present(self.store, ref)]
         if lost:
             return _with(planned, reason=f"output missing: {', '.join(lost)}")
@@ -162,7 +161,7 @@ class Planner:
             parameters=parameters,
             inputs=hashed,
             code=self._code_of(component, contract),
-            environment=dict(self.environments.packages(component)),
+            environment=self.environments.packages(component),
             variables={
                 name: hashlib.sha256(os.environ.get(name, "").encode()).hexdigest()[:12]
                 for name in contract.environment_variables
@@ -179,7 +178,9 @@ class Planner:
             return "step says cache: false"
         return ""
 
-    def _changes(self, last: Run | None, ingredients: Ingredients, waiting: list[str]) -> list[str]:
+    def _changes(self, bound: BoundStep, ingredients: Ingredients, waiting: list[str]) -> list[str]:
+        """What is different from the last run: looked up only where there is a change to explain."""
+        last = self.store.last_run(self.pipeline, bound.name) if self.store else None
         if last is None:
             return [] if waiting else ["never run"]
         found = differences(Ingredients.from_json(last.ingredients), ingredients)
