@@ -359,7 +359,7 @@ def test_stopping_asks_steps_to_end_and_the_run_hears_of_it(keeping, scripts):
         task = scripts.task(script, ARTIFACTFLOW_RUN_ID="run-on-a-server-that-is-stopped")
         ended = executor.execute(task, lambda line: stop_servers(kept_servers()), scripts.stop)
     assert (int(task.log.read_text().split()[-1]), ended.exit_code) == (server, 5)
-    assert not is_alive(server)
+    assert eventually(lambda: not is_alive(server))
     assert kept_servers() == []
     stop_servers([])
 
@@ -367,7 +367,7 @@ def test_stopping_asks_steps_to_end_and_the_run_hears_of_it(keeping, scripts):
 def test_only_so_many_servers_are_kept(keeping, monkeypatch):
     monkeypatch.setattr(kept, "MOST_KEPT", 2)
     servers = [keeping(EARLY=str(number)) for number in range(4)]
-    assert sorted(pids()) == sorted(servers[2:])
+    assert eventually(lambda: sorted(pids()) == sorted(servers[2:]))
 
 
 def test_all_of_it_can_be_said_in_json(keeping):
