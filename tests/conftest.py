@@ -1,10 +1,15 @@
 """What every test may rely on: a home that is empty, a network that ends at this machine, a folder of its own."""
 
+import base64
+import hashlib
+import importlib.util
 import os
+import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -21,6 +26,7 @@ def _no_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         if name.startswith(("ARTIFACTFLOW_", "MLFLOW_", "WANDB_", "XDG_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("ARTIFACTFLOW_TRACK", "none")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
 
 
@@ -67,3 +73,41 @@ def housing_archive() -> Path:
     if not archive.is_file():
         pytest.skip(f"{archive} is not on this machine")
     return archive
+
+
+@pytest.fixture
+def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Puts a tiny wheel into the only index that uv sees: its name, version, requirements and files."""
+    if not shutil.which("uv") and not importlib.util.find_spec("uv"):
+        pytest.skip("uv is not installed: pip install uv")
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for name in ("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "PYTHONDONTWRITEBYTECODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+
+    def make(name: str, version: str, *requires: str, files: Mapping[str, str] | None = None) -> Path:
+        information = f"{name.replace('-', '_')}-{version}.dist-info"
+        needed = "".join(f"Requires-Dist: {text}\n" for text in requires)
+        content = {
+            f"{name.replace('-', '_')}/__init__.py": f"version = {version!r}\n",
+            **(files or {}),
+            f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needed}",
+            f"{information}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        }
+        rows = [f"{path},{_hash(text)},{len(text)}" for path, text in content.items()]
+        content[f"{information}/RECORD"] = "\n".join([*rows, f"{information}/RECORD,,", ""])
+        target = folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+        with zipfile.ZipFile(target, "w") as archive:
+            for path, text in content.items():
+                archive.writestr(path, text)
+        return target
+
+    return make
+
+
+def _hash(text: str) -> str:
+    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
 import artifactflow
 from artifactflow.check import ALL_RULES
@@ -169,3 +170,16 @@ def test_the_python_of_a_page_says_what_it_prints(page: Path, tmp_path: Path, mo
     results = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=report.append)
     assert results.failed == 0, "".join(report)
     assert results.attempted > 0
+
+
+def test_the_workflow_of_the_page_checks_runs_and_keeps_the_store_of_every_run():
+    page = (DOCS / "how-to" / "run-in-ci.md").read_text()
+    text = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0]
+    steps = yaml.safe_load(text)["jobs"]["pipeline"]["steps"]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert commands[1:] == ["artifactflow check --format github", "artifactflow run-pipeline ."]
+    (cache,) = (step["with"] for step in steps if step.get("uses", "").startswith("actions/cache@"))
+    assert cache["path"] == ".artifactflow"
+    # A key that is known already is not written again: it must be another one in every run.
+    assert cache["key"].endswith("-${{ github.run_id }}-${{ github.run_attempt }}")
+    assert all(cache["key"].startswith(key.partition("main")[0]) for key in cache["restore-keys"].splitlines())

@@ -26,7 +26,13 @@ PIPELINE = {
         "share": {"type": "Float", "minimum": 0, "maximum": "1e-3", "choices": [0.5], "optional": True},
     },
     "steps": {
-        "clean": {"component": "clean", "entry_point": "main", "with": {"a": None, "b": "${seed}"}, "cache": False}
+        "clean": {
+            "component": "clean",
+            "entry_point": "main",
+            "with": {"a": None, "b": "${seed}"},
+            "env": "uv",
+            "cache": False,
+        }
     },
 }
 MLPROJECT = {

@@ -11,12 +11,16 @@ from artifactflow.runs import Run
 
 @dataclass(frozen=True, slots=True)
 class LineageNode:
-    """A version with the run that made it and, one level on, where its inputs came from (or what used it)."""
+    """A version with the run that made it and, one level on, where its inputs came from (or what used it).
+
+    Of a `removed` version the record is all that is left.
+    """
 
     ref: str
     run_id: str | None
     step: str | None
     children: tuple[LineageNode, ...] = ()
+    removed: bool = False
 
     def to_json(self) -> dict[str, object]:
         """The tree of it, for `--json`."""
@@ -25,14 +29,20 @@ class LineageNode:
             "run": self.run_id,
             "step": self.step,
             "from": [child.to_json() for child in self.children],
+            **({"removed": True} if self.removed else {}),
         }
 
 
-def upstream(ref: str, version_of: Callable[[str], Version | None], run_of: Callable[[str], Run | None]) -> LineageNode:
+def upstream(
+    ref: str,
+    version_of: Callable[[str], Version | None],
+    run_of: Callable[[str], Run | None],
+    is_removed: Callable[[str], bool] = lambda _ref: False,
+) -> LineageNode:
     """The tree of everything that `ref` was made from, back to what no run made.
 
     A version that stands twice in the tree is spelled out the first time only. `version_of` and `run_of` look
-    things up by `name:v3` and by run id, and answer None for what is no longer there.
+    things up by `name:v3` and by run id, and answer None for what is not known; `is_removed` tells what was removed.
     """
     seen: set[str] = set()
 
@@ -47,6 +57,7 @@ def upstream(ref: str, version_of: Callable[[str], Version | None], run_of: Call
             run.id if run else None,
             run.step if run else None,
             tuple(node(source) for source in dict.fromkeys(sources)),
+            is_removed(current),
         )
 
     return node(ref)

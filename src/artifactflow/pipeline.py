@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from artifactflow.artifact import ArtifactRef
@@ -62,6 +63,15 @@ class Stored:
 Binding = Literal | Interpolation | OutputOf | Stored
 
 
+class EnvironmentMode(StrEnum):
+    """Where a step runs; `auto` is the current interpreter where it satisfies the component's file, else uv."""
+
+    AUTO = "auto"
+    CURRENT = "current"
+    UV = "uv"
+    CONDA = "conda"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One use of an entry point in a pipeline. `places` says where each binding stands, for messages.
@@ -69,7 +79,8 @@ class Step:
     A `matrix` maps parameters to lists of values: the step is then its cells, one for each combination. A failed step
     is tried `retries` times more, after pauses that double; one that takes longer than `timeout` seconds is ended.
     `tags` are names that a selection may use.
-    `after` names steps that hand something on in a way that no binding shows, such as by a name in W&B.
+    `after` names steps that hand something on in a way that no binding shows, such as by a name in W&B. `env` is where
+    it runs, None where the file leaves that to the caller.
     """
 
     name: str
@@ -81,6 +92,7 @@ class Step:
     timeout: float | None = None
     tags: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    env: EnvironmentMode | None = None
     cache: bool = True
     place: Place | None = None
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, hash=False)
@@ -104,7 +116,7 @@ class Pipeline:
     """Steps and the parameters that they share.
 
     `folder` is what relative paths in the file are relative to; `config` the values of its config file with the place
-    of each.
+    of each. `track` names the trackers that are told of its runs, None where the file leaves that to the caller.
     """
 
     name: str
@@ -113,6 +125,7 @@ class Pipeline:
     parameters: tuple[Parameter, ...] = ()
     config: Mapping[str, tuple[Value, Place]] = field(default_factory=dict)
     file: Path | None = None
+    track: tuple[str, ...] | None = None
 
     def step(self, name: str) -> Step:
         """The step of that name. Raises NotFoundError with what may have been meant."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from artifactflow.errors import UsageError, near_matches
 from artifactflow.parameters import TYPE_SYNONYMS, ParameterType
+from artifactflow.pipeline import EnvironmentMode
 from artifactflow.read import mlproject, mlproject_parameters, pipeline
 
 Schema = dict[str, Any]
@@ -81,6 +82,10 @@ _PIPELINE: Final[Mapping[str, Schema]] = {
     "name": {"type": "string", "description": "The pipeline's name. Default: its folder's name."},
     "description": {"type": _SCALAR_OR_NULL, "description": "What the pipeline is for."},
     "config": {"type": "string", "description": "A YAML file of parameter values, relative to this file."},
+    "track": {
+        "anyOf": [{"enum": [*pipeline.TRACK_NAMES]}, {"type": "array", "items": {"enum": [*pipeline.TRACK_NAMES]}}],
+        "description": "Who is told of the runs: mlflow, wandb, none, or auto.",
+    },
 }
 _STEP: Final[Mapping[str, Schema]] = {
     "component": {"type": "string", "description": "A folder with an MLproject, or artifactflow:NAME for a built-in."},
@@ -110,6 +115,10 @@ _STEP: Final[Mapping[str, Schema]] = {
         "type": "array",
         "items": {"type": "string"},
         "description": "Steps that hand something on in a way that no binding shows.",
+    },
+    "env": {
+        "enum": list(map(str, EnvironmentMode)),
+        "description": "Where the step runs. Default: what the caller says, else auto.",
     },
     "cache": {"type": "boolean", "default": True, "description": "false: the step runs every time."},
 }

@@ -32,15 +32,19 @@ class Selection:
         upstream = {step.name: step.upstream() for step in steps}
         chosen = set(names)
         if self.only:
-            chosen &= _named(self.only, steps)
+            chosen &= named(self.only, steps)
         if self.start:
-            chosen &= _closure(_named(self.start, steps), _reversed(upstream))
+            chosen &= _closure(named(self.start, steps), _reversed(upstream))
         if self.until:
-            chosen &= _closure(_named(self.until, steps), upstream)
-        return frozenset(chosen - _named(self.skip, steps))
+            chosen &= _closure(named(self.until, steps), upstream)
+        return frozenset(chosen - named(self.skip, steps))
 
 
-def _named(words: Sequence[str], steps: Sequence[Step]) -> set[str]:
+def named(words: Sequence[str], steps: Sequence[Step]) -> set[str]:
+    """The names of the steps that `words` mean, by name or tag, with wildcards.
+
+    Raises NotFoundError for a word that means none.
+    """
     found: set[str] = set()
     for word in words:
         hits = {

@@ -62,7 +62,12 @@ def _settings_in(file: Path) -> ProjectSettings | None:
     import tomllib
 
     try:
-        table = tomllib.loads(content.decode()).get("tool", {}).get("artifactflow")
+        tools = tomllib.loads(content.decode()).get("tool")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ContractError(f"{FILE} is not TOML: {error}", place=Place(str(file))) from error
-    return None if table is None else ProjectSettings(file, table)
+    table = tools.get("artifactflow") if isinstance(tools, dict) else None
+    if table is None:
+        return None
+    if not isinstance(table, dict):
+        raise ContractError(f"{TABLE} must be a table, got {table!r}", place=Place(str(file)))
+    return ProjectSettings(file, table)

@@ -126,7 +126,13 @@ def test_an_input_may_be_a_path_or_a_stored_artifact(cli, words: Path):
         (["words", "-P", "word"], 2, "-P takes NAME=VALUE, got 'word'", "for example"),
         (["words", "--config", "none.yaml"], 4, "none.yaml", ""),
         (["words", "--force", "mke"], 4, "pipeline words has no step 'mke'", "did you mean make?"),
-        (["words", "--env", "vagrant"], 2, "--env takes one of current, auto, uv, conda, got 'vagrant'", ""),
+        (
+            ["words", "--env", "vagrant"],
+            2,
+            "no environment 'vagrant', expected one of auto, current, uv, conda",
+            "--env uv",
+        ),
+        (["words", "--env", "mke=uv"], 4, "no step and no tag is called 'mke'", "did you mean make?"),
     ],
 )
 def test_what_is_wrong_is_found_before_anything_runs(cli, words: Path, arguments, code, error, hint):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -56,8 +57,15 @@ def assert_whole(python: Path) -> None:
         assert not (site_packages / name / "tests" / "__pycache__").exists()
 
 
-@pytest.mark.parametrize("whole_group", [False, True], ids=["builder alone", "with all it started"])
-def test_a_build_killed_at_any_moment_leaves_nothing_that_is_used(large, tmp_path, whole_group):
+def descendants(process: int) -> list[int]:
+    """The processes that a process has started, and those that they have."""
+    listed = [file.read_text().split() for file in Path(f"/proc/{process}/task").glob("*/children")]
+    children = [int(child) for row in listed for child in row]
+    return [*children, *(further for child in children for further in descendants(child))]
+
+
+@pytest.mark.parametrize("with_all", [False, True], ids=["builder alone", "with all it started"])
+def test_a_build_killed_at_any_moment_leaves_nothing_that_is_used(large, tmp_path, with_all):
     root = tmp_path / "environments"
     chosen = random.Random(4)
     killed = 0
@@ -66,7 +74,9 @@ def test_a_build_killed_at_any_moment_leaves_nothing_that_is_used(large, tmp_pat
         time.sleep(chosen.uniform(0.15, 0.9))
         if building.poll() is None:
             killed += 1
-            os.kill(building.pid, signal.SIGKILL) if not whole_group else os.killpg(building.pid, signal.SIGKILL)
+            for process in [building.pid, *(descendants(building.pid) if with_all else ())]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
         building.communicate()
         for folder in root.glob("*/"):
             if (folder / MARKER).exists():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from artifactflow.contract import Component
-from artifactflow.environments.choose import EnvironmentMode, choose_environment, plan_environment
+from artifactflow.environments.choose import choose_environment, foresee_environment, plan_environment
 from artifactflow.environments.current import package_closure
+from artifactflow.environments.interpreters import find_interpreter
 from artifactflow.errors import ContractError, MissingToolError
+from artifactflow.pipeline import EnvironmentMode
 
 
 def printed(python: Path, code: str) -> str:
@@ -97,6 +101,47 @@ def test_the_plan_knows_the_packages_and_builds_nothing(component, wheel, tmp_pa
     assert chosen.python == planned.python
     assert chosen.packages == planned.packages
     assert plan_environment(component("tinylib"), "uv", root).built
+
+
+def test_what_is_on_disk_tells_what_would_be_chosen_and_nothing_is_written(component, wheel, tmp_path):
+    wheel("tinylib", "1.2")
+    root = tmp_path / "environments"
+    made = component("artifactflow", conda=("tinylib=1.2",), name="asks-for-us")
+    assert foresee_environment(made, "uv", None).packages is None
+    foreseen = foresee_environment(made, "auto", root)
+    assert (foreseen.kind, foreseen.packages) == (EnvironmentMode.UV, None)
+    assert foreseen.reason.endswith("not installed (from PyPI, although stated to conda: tinylib)")
+    assert not root.exists()
+    made = component(conda=("tinylib=1.2",))
+    planned = plan_environment(made, "uv", root)
+    assert foresee_environment(made, "uv", root).packages == planned.packages
+    assert foresee_environment(component("pandas>=2"), "auto", root).kind == EnvironmentMode.CURRENT
+
+
+def test_where_auto_cannot_build_it_is_said_what_does_not_fit_and_how_to_do_without(component, tmp_path):
+    with pytest.raises(MissingToolError, match=r"tiny needs an environment of its own.*gcc: not installed") as caught:
+        choose_environment(component(conda=("gcc",)), "auto", tmp_path / "environments")
+    assert caught.value.hint == (
+        "let conda build it: --env conda; or take the current interpreter all the same: --env current"
+    )
+    assert caught.value.place.line == 2
+
+
+def test_an_environment_is_made_from_the_interpreter_that_its_file_asks_for(component, wheel, tmp_path):
+    """Where pyenv or uv has another Python than the one that runs."""
+    wheel("tinylib", "1.2")
+    running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for other in ("3.11", "3.12", "3.13"):
+        with contextlib.suppress(MissingToolError):
+            if other != running and find_interpreter(other):
+                break
+    else:
+        pytest.skip("there is no other Python on this machine")
+    made = component("tinylib", conda=(f"python={other}",))
+    chosen = choose_environment(made, "auto", tmp_path / "environments")
+    assert f"python {other}: Python {platform.python_version()} is running" in chosen.reason
+    assert printed(chosen.python, "import sys, tinylib; print(*sys.version_info[:2], sep='.')") == other
+    assert list(chosen.folder.glob(f"lib/*/site-packages/tinylib/__pycache__/*.cpython-{other.replace('.', '')}.pyc"))
 
 
 def test_the_packages_are_those_that_are_installed_and_that_the_closure_has(component, wheel, tmp_path):

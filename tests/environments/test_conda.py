@@ -11,6 +11,11 @@ import yaml
 
 from artifactflow.environments.choose import choose_environment, plan_environment
 from artifactflow.errors import OutsideError
+from artifactflow.pipeline import EnvironmentMode, Given
+from artifactflow.read.component import load_pipeline
+from artifactflow.runner import Options, bind_pipeline, plan_pipeline, run_pipeline
+from artifactflow.runner.environment_modes import AskedMode, EnvironmentModes
+from artifactflow.store import Store
 
 STAND_IN = """#!{python}
 import json, os, pathlib, sys, venv
@@ -85,3 +90,19 @@ def test_our_own_name_is_the_wheel_of_the_running_version(component, calls, tmp_
     (pip,) = yaml.safe_load(called()[0]["file"])["dependencies"][-1]["pip"]
     assert pip.startswith("artifactflow @ file:///")
     assert Path(pip.removeprefix("artifactflow @ file://")).is_file()
+
+
+def test_a_step_that_ran_in_it_is_reused_from_the_first_time_on(component, calls, tmp_path):
+    made = component(conda=("python=3.11",))
+    (made.folder / "main.py").write_text("print('done')\n")
+    calls()
+    bound = bind_pipeline(load_pipeline(made.folder), Given(), tmp_path)
+    asked = EnvironmentModes(everywhere=AskedMode(EnvironmentMode.CONDA, "--env conda"))
+    options = Options(environments=asked, cold=True)
+    with Store.open(tmp_path / "store") as store:
+        (foreseen,) = plan_pipeline(bound, store, options)
+        assert foreseen.reason == "never run; environment to be built by conda: as asked"
+        decisions = [run_pipeline(bound, store, options).steps[0].decision for _ in range(2)]
+        (facts,) = [run.facts for run in store.runs(1)]
+    assert decisions == ["RUN", "REUSE"]
+    assert facts["environment"] == "conda"

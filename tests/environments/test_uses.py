@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from artifactflow.environments.build import MARKER
 from artifactflow.environments.choose import choose_environment
-from artifactflow.environments.uses import collect, environments
+from artifactflow.environments.uses import collect, environments, record_use
 
 
 def test_an_environment_knows_the_files_that_lead_to_it(component, wheel, tmp_path):
@@ -46,6 +46,17 @@ def test_a_component_that_has_gone_frees_everything(component, wheel, tmp_path):
     assert len(collect(root).keys) == 1
     assert environments(root) == []
     assert list((root / "locks").iterdir()) == []
+
+
+def test_a_file_that_leads_to_two_environments_keeps_both(component, wheel, tmp_path):
+    wheel("tinylib", "1.0")
+    root = tmp_path / "environments"
+    made = component("tinylib")
+    chosen = choose_environment(made, "uv", root)
+    record_use(root, made.environment.file, "by-conda")
+    assert collect(root).keys == ()
+    assert chosen.python.exists()
+    assert len(list((root / "locks").iterdir())) == 1
 
 
 def test_an_unfinished_environment_is_removed(component, wheel, tmp_path):

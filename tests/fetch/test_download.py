@@ -13,7 +13,7 @@ import pytest
 from artifactflow.artifact import Digest
 from artifactflow.errors import IntegrityError, NotFoundError, OutsideError, UsageError
 from artifactflow.fetch.download import fetch
-from artifactflow.fetch.http import REDIRECT_LIMIT, redirect_target
+from artifactflow.fetch.redirects import REDIRECT_LIMIT, redirect_target
 
 BODY = bytes(range(256)) * 40
 OTHER = bytes(reversed(range(256))) * 40
@@ -457,7 +457,7 @@ def test_only_plain_files_are_read(bring, tmp_path):
             bring(str(path))
 
 
-@pytest.mark.parametrize("address", ["", "s3://bucket/key?CANARY", "ftp://h/x", "http://", "http://a b", "~nobody-x/a"])
+@pytest.mark.parametrize("address", ["", "sftp://host/key?CANARY", "ftp://h/x", "http://", "http://a b", "~nobody-x/a"])
 def test_an_address_that_cannot_be_fetched_is_a_usage_error(bring, address):
     with pytest.raises(UsageError) as caught:
         bring(address)

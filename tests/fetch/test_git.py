@@ -51,7 +51,14 @@ def test_changes_that_are_not_committed_stay_out(repository, tmp_path):
     assert working_state(repository) == {"commit": checkout.commit, "dirty": True}
 
 
-def test_outside_git_there_is_no_state(tmp_path):
+def test_only_what_differs_in_the_folder_itself_makes_it_dirty(repository):
+    (repository / "beside.txt").write_text("not in sub")
+    assert working_state(repository / "sub") == {"commit": git(repository, "rev-parse", "HEAD"), "dirty": False}
+
+
+def test_outside_git_and_before_the_first_commit_there_is_no_state(tmp_path):
+    assert working_state(tmp_path) == {}
+    git(tmp_path, "init", "--quiet")
     assert working_state(tmp_path) == {}
 
 

@@ -1,12 +1,13 @@
 """Options as people write them and as MLflow writes them."""
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from artifactflow.contract import Contract, Input
 from artifactflow.errors import UsageError
-from artifactflow.invoke.command_line import plain_options
+from artifactflow.invoke.command_line import add_command, plain_options
 from artifactflow.parameters import Parameter, ParameterType
 
 CONTRACT = Contract(
@@ -51,3 +52,21 @@ def test_a_boolean_that_is_no_boolean_is_refused():
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30))
 def test_a_text_arrives_as_it_was_written(text):
     assert plain_options([f"--title={text}"], CONTRACT) == [f"--title={text}"]
+
+
+def test_a_repeated_parameter_comes_as_a_list_beside_the_added_options():
+    from typer.testing import CliRunner
+
+    seed = Parameter("seed", ParameterType.INT, default=1)
+    contract = Contract(parameters=(Parameter("url"), Parameter("name", optional=True), seed))
+    seen = []
+    app = typer.Typer()
+    add_command(app, contract, "x", lambda *given: seen.append(given), outputs=False, repeated=("url", "name"))
+    runner = CliRunner()
+    for typed in (["--url", "a", "--url=b", "--name="], ["--url=a", "--seed", "2", "--name", "n"]):
+        assert runner.invoke(app, typed).exit_code == 0
+    assert seen == [({"seed": 1}, {"url": ["a", "b"], "name": []}), ({"seed": 2}, {"url": ["a"], "name": ["n"]})]
+    missing = runner.invoke(app, [])
+    assert isinstance(missing.exception, UsageError)
+    assert "the parameter url is missing" in str(missing.exception)
+    assert "(may be repeated)" in runner.invoke(app, ["--help"], env={"COLUMNS": "200"}).output

@@ -97,6 +97,11 @@ def test_another_config_file_takes_the_place_of_the_pipelines_own(tmp_path):
         ("steps: {a: {component: x}}\nsteps: {b: {component: x}}", "stated a second time", "pipeline.yaml:2:1"),
         ("parameters:\n  a: {type: intt}\nsteps: {b: {component: x}}", "has the type 'intt'", "pipeline.yaml:2:13"),
         ("parameters:\n  a: {type: int, default: x}\nsteps: {b: {component: x}}", "a takes a whole number", ":2:27"),
+        (
+            "steps:\n  a: {component: x, env: docker}",
+            "env must be one of auto, current, uv, conda, got 'docker'",
+            ":2:26",
+        ),
         ("name: [\n", "YAML|flow|expected", "pipeline.yaml:"),
     ],
 )

@@ -21,6 +21,7 @@ class Notes(Silent):
         self.printed: list[tuple[str, str]] = []
         self.ended: list[StepOutcome] = []
         self.warnings: list[str] = []
+        self.notes: list[str] = []
 
     def step_printed(self, step: str, line: str) -> None:
         self.printed.append((step, line))
@@ -30,6 +31,9 @@ class Notes(Silent):
 
     def warned(self, message: str) -> None:
         self.warnings.append(message)
+
+    def noted(self, message: str) -> None:
+        self.notes.append(message)
 
 
 class Project:

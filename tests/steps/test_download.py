@@ -12,6 +12,7 @@ import pytest
 from artifactflow.contract import Output, fill_template
 from artifactflow.errors import ArtifactflowError, IntegrityError, NotFoundError, UsageError
 from artifactflow.steps.download import download
+from artifactflow.steps.fetched_before import request_identity
 
 TABLE = b"a,b\n1,2\n"
 
@@ -56,6 +57,7 @@ def test_the_file_as_served_is_described(source, dataset, metadata_file):
     assert json.loads(metadata_file.read_text()) == {
         "dataset": {
             "address": str(source / "data.csv.gz"),
+            "request": request_identity(str(source / "data.csv.gz"), extract=True, skip_links=False),
             "sha256": hashlib.sha256(served).hexdigest(),
             "size": len(served),
             "etag": None,
@@ -78,7 +80,7 @@ def test_a_failure_leaves_neither_dataset_nor_metadata(source, metadata_file, *,
     dataset = metadata_file.parent / "run" / "dataset"
     with pytest.raises(error):
         download(str(source / name), dataset, sha256=sha256)
-    assert list(dataset.parent.iterdir()) == []
+    assert list(dataset.parent.rglob("*")) == []
     assert not metadata_file.exists()
 
 

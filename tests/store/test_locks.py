@@ -61,6 +61,19 @@ def test_a_forked_child_does_not_keep_its_parents_lock(tmp_path):
     assert free
 
 
+@pytest.mark.parametrize("inherited", [True, False])
+def test_what_a_child_inherits_it_keeps_where_the_body_fails(tmp_path, inherited):
+    path = tmp_path / "environment"
+    with pytest.raises(RuntimeError), hold(path, inherited=inherited) as descriptor:
+        child = subprocess.Popen(["sleep", "60"], pass_fds=[descriptor])
+        raise RuntimeError
+    free = is_free(path)
+    child.kill()
+    child.wait()
+    assert free is not inherited
+    assert is_free(path)
+
+
 def test_puts_pass_the_turnstile_together_and_keep_the_collector_out(tmp_path):
     turnstile = Turnstile(tmp_path)
     with turnstile.passed(), Turnstile(tmp_path).passed():

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from artifactflow.artifact import ArtifactRef
 from artifactflow.errors import ContractError
 from artifactflow.parameters import REQUIRED, Parameter, ParameterType, format_value
-from artifactflow.pipeline import Interpolation, Literal, OutputOf, ParameterName, Pipeline, Step, Stored
+from artifactflow.pipeline import (
+    EnvironmentMode,
+    Interpolation,
+    Literal,
+    OutputOf,
+    ParameterName,
+    Pipeline,
+    Step,
+    Stored,
+)
 from artifactflow.read.pipeline import read_pipeline, read_pipeline_text
 from artifactflow.write.pipeline import WIDTH, write_pipeline_text
 
@@ -82,6 +91,7 @@ def pipelines(draw):
             timeout=draw(st.none() | st.integers(1, 10**6).map(lambda tenths: tenths / 10)),
             tags=tuple(draw(st.lists(words, max_size=2))),
             after=tuple(draw(st.lists(words, max_size=2))),
+            env=draw(st.none() | st.sampled_from(EnvironmentMode)),
             cache=draw(st.booleans()),
         )
         for name in draw(st.lists(artifact_names, min_size=1, max_size=3, unique=True))

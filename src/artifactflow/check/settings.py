@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from artifactflow.check.findings import Finding, Rule
-from artifactflow.errors import ContractError, Place, UsageError, near_matches
-
-KEYS = ("select", "ignore", "exclude")
+from artifactflow.errors import UsageError, near_matches
+from artifactflow.settings import project_settings
 
 _comment = re.compile(r"#\s*artifactflow:\s*ignore(?:\[([^\]]*)\])?", re.IGNORECASE)
 
@@ -37,33 +35,10 @@ def _means(word: str, rule: Rule) -> bool:
 def read_settings(start: Path) -> Settings:
     """The settings of the nearest pyproject.toml above `start` that has `[tool.artifactflow]`.
 
-    Raises ContractError for a file that is not TOML and for unknown keys under `[tool.artifactflow.check]`.
+    Raises ContractError for a file that is not TOML and for a key that does not hold what it should.
     """
-    folder = start.resolve()
-    for candidate in (folder, *folder.parents):
-        file = candidate / "pyproject.toml"
-        if file.is_file():
-            found = _settings_in(file)
-            if found is not None:
-                return found
-    return Settings()
-
-
-def _settings_in(file: Path) -> Settings | None:
-    place = Place(str(file))
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("artifactflow")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ContractError(f"pyproject.toml is not TOML: {error}", place=place) from error
-    if table is None:
-        return None
-    values: dict[str, tuple[str, ...]] = {}
-    for key in KEYS:
-        value = table.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-            raise ContractError(f"[tool.artifactflow] {key} must be a list of texts, got {value!r}", place=place)
-        values[key] = tuple(value)
-    return Settings(**values)
+    found = project_settings(start)
+    return Settings(found.texts("select"), found.texts("ignore"), found.texts("exclude"))
 
 
 def check_words(words: Collection[str], rules: Collection[Rule]) -> None:

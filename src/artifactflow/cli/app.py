@@ -24,12 +24,17 @@ COMMANDS = {
     "why": "Tell why a step ran, or was reused, in a run of the past.",
     "artifacts": "List, show, fetch, put and name the artifacts in the store.",
     "runs": "List and show what was run, with its logs.",
+    "report": "Write what a run did into one HTML page that needs no network.",
     "cache": "List what may be reused, and forget it.",
     "check": "Find where components contradict themselves, and mend it.",
     "env": "List, build, lock and remove the environments of components.",
     "workers": "List and stop the warm servers that runs have left.",
     "scaffold": "Write a new component that runs at once.",
     "adopt": "Turn a script or a folder into a component.",
+    "sync": "Tell MLflow and W&B what they do not know yet, and send the runs that were kept offline.",
+    "ui": "Open MLflow's pages on the project's runs. Further options go to `mlflow ui`.",
+    "doctor": "Examine this machine and project, and say how to mend what is wrong.",
+    "ci": "Tell reviewers what a change does: the Markdown of a comment on a pull request.",
     "schema": "Print a JSON Schema for editors.",
 }
 """Each command with its line in the help; it lives in the module of its name, which has an `app`.

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from artifactflow.artifact import ArtifactRef, Version, check_alias
+from artifactflow.cli import artifacts_diff, artifacts_upkeep
+from artifactflow.cli.lineage_formats import FORMATS
 from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.render import print_json, print_table, shown_path, size_text
 from artifactflow.cli.stores import StoreOption, existing_store, open_store, required_store
 from artifactflow.contract import DEFAULT_OUTPUT_TYPE, stem
-from artifactflow.errors import NotFoundError
+from artifactflow.errors import NotFoundError, UsageError
 from artifactflow.lineage import LineageNode, upstream, users
 from artifactflow.runs import Run
 from artifactflow.store import Store, find_store
@@ -186,15 +188,33 @@ def alias(
 
 
 @app.command()
-def lineage(ref: RefArgument, store: StoreOption = None, json: JsonOption = False) -> None:
+def lineage(
+    ref: RefArgument,
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="text, json, mermaid or dot (Graphviz).")
+    ] = "text",
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
     """Show what a version was made from, back to the source, and what was made of it."""
+    if form not in ("text", "json", *FORMATS):
+        raise UsageError(f"--format takes text, json, {' or '.join(FORMATS)}, got {form!r}")
     opened = required_store(store)
-    version = opened.version(ArtifactRef.parse(ref))
-    tree = upstream(version.ref, lambda known: _version_or_none(opened, known), lambda run: _run_or_none(opened, run))
+    gone = opened.removed_version(ref)
+    version = gone.version if gone else opened.version(ArtifactRef.parse(ref))
+    tree = upstream(
+        version.ref,
+        lambda known: _version_or_none(opened, known),
+        lambda run: _run_or_none(opened, run),
+        lambda known: not known.startswith("sha256:") and opened.removed_version(known) is not None,
+    )
     used = users(version.ref, opened.runs_using(version.ref))
-    if json:
+    if json or form == "json":
         rows = [{"run": run.id, "step": run.step, "outputs": dict(outputs)} for run, outputs in used]
         print_json({**tree.to_json(), "used_by": rows})
+        return
+    if form in FORMATS:
+        typer.echo(FORMATS[form](tree, used))
         return
     _print_lineage(tree)
     for run, outputs in used:
@@ -208,7 +228,8 @@ def _version_or_none(store: Store, ref: str) -> Version | None:
     try:
         return store.version(ArtifactRef.parse(ref))
     except NotFoundError:
-        return None
+        gone = store.removed_version(ref)
+        return gone.version if gone else None
 
 
 def _run_or_none(store: Store, run_id: str) -> Run | None:
@@ -219,13 +240,15 @@ def _run_or_none(store: Store, run_id: str) -> Run | None:
 
 
 def _print_lineage(root: LineageNode) -> None:
+    from rich.markup import escape
     from rich.tree import Tree
 
     from artifactflow.cli.render import console
 
     def label(node: LineageNode) -> str:
-        made = f"  [dim]made by {node.step} (run {node.run_id})[/]" if node.run_id else ""
-        return f"{node.ref}{made}"
+        made = f"  [dim]made by {escape(node.step or '')} (run {node.run_id})[/]" if node.run_id else ""
+        gone = "  [dim](removed)[/]" if node.removed else ""
+        return f"{escape(node.ref)}{gone}{made}"
 
     def grow(branch: Tree, node: LineageNode) -> Tree:
         for child in node.children:
@@ -233,3 +256,14 @@ def _print_lineage(root: LineageNode) -> None:
         return branch
 
     console().print(grow(Tree(label(root)), root))
+
+
+for command in (
+    artifacts_diff.diff,
+    artifacts_upkeep.rm,
+    artifacts_upkeep.gc,
+    artifacts_upkeep.verify,
+    artifacts_upkeep.rebuild,
+    artifacts_upkeep.migrate,
+):
+    app.command()(command)

@@ -2,18 +2,99 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import typer
 
-from artifactflow.cli.built_in import built_in_app
-from artifactflow.cli.render import print_table, size_text
-from artifactflow.errors import ArtifactflowError
-from artifactflow.library import StoredVersion
+from artifactflow.cli.built_in import registered_text
+from artifactflow.cli.options import JsonOption, new_app
+from artifactflow.cli.render import print_json, print_table, size_text
+from artifactflow.cli.stores import StoreOption, open_store
+from artifactflow.errors import ArtifactflowError, UsageError
+from artifactflow.invoke.command_line import add_command
+from artifactflow.library import StoredVersion, run_downloads
+from artifactflow.parameters import Value
+from artifactflow.read.built_in import built_in_component
+from artifactflow.runner import Silent
+from artifactflow.runs import StepOutcome
+from artifactflow.store import Store
 
 SHOWN_FILES = 10
+ONE_FOR_EACH = ("artifact_name", "sha256")
+"""The options that may be given once for each file, in the order of the files."""
 
 
-def _show(versions: dict[str, StoredVersion], before: set[str]) -> None:
-    stored = versions["dataset"]
+class _Listener(Silent):
+    """Hands on what a download says, beside the results, and remembers which of several arrived."""
+
+    def __init__(self) -> None:
+        self.ended: dict[str, StepOutcome] = {}
+
+    def step_printed(self, step: str, line: str) -> None:
+        typer.echo(line, err=True)
+
+    def step_ended(self, outcome: StepOutcome) -> None:
+        self.ended[outcome.step] = outcome
+
+
+def _call(values: dict[str, Value], added: dict[str, Any]) -> None:
+    requests = _requests(values, added)
+    store = open_store(added["store"])
+    before = {version.ref for version in store.versions()}
+    listener = _Listener()
+    try:
+        run_downloads(requests, store, listener)
+    except ArtifactflowError:
+        if len(requests) > 1:
+            _show_all(store, listener, before, json=added["json"])
+        raise
+    if len(requests) > 1:
+        _show_all(store, listener, before, json=added["json"])
+        return
+    (outcome,) = listener.ended.values()
+    if added["json"]:
+        print_json(_json_of(store, outcome))
+    else:
+        _show(_stored(store, outcome), before)
+
+
+def _requests(values: dict[str, Value], added: dict[str, Any]) -> list[dict[str, Value]]:
+    """The values of each download. Raises UsageError where names or digests are fewer or more than the files."""
+    addresses = added["file_url"]
+    requests = [{"file_url": address, **values} for address in addresses]
+    for name in ONE_FOR_EACH:
+        given = added[name]
+        if given and len(given) != len(addresses):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"there are {len(addresses)} files and {len(given)} values of {option}",
+                hint=f"give {option} once for each --file-url, in the same order, or not at all",
+            )
+        for request, value in zip(requests, given, strict=False):
+            request[name] = value
+    return requests
+
+
+def _stored(store: Store, outcome: StepOutcome) -> StoredVersion:
+    return StoredVersion(store.version(outcome.outputs["dataset"]), store)
+
+
+def _json_of(store: Store, outcome: StepOutcome) -> dict[str, Any]:
+    return {"run": outcome.run_id, "outputs": {"dataset": _stored(store, outcome).version.to_json()}}
+
+
+def _show_all(store: Store, listener: _Listener, before: set[str], *, json: bool) -> None:
+    """A line for each file that arrived."""
+    arrived = [outcome for outcome in listener.ended.values() if outcome.outputs]
+    if json:
+        print_json({"downloads": [_json_of(store, outcome) for outcome in arrived]})
+        return
+    for outcome in arrived:
+        typer.echo(registered_text(_stored(store, outcome), before))
+
+
+def _show(stored: StoredVersion, before: set[str]) -> None:
     version, tree = stored.version, stored.tree
     same = "  (the same content as before, so the same version)" if version.ref in before else ""
     typer.echo(f"artifact     {version.ref}{same}")
@@ -48,4 +129,16 @@ def _show_table(stored: StoredVersion) -> None:
     print_table(list(found.columns), found.first_rows)
 
 
-app = built_in_app("download", _show)
+app = new_app()
+add_command(
+    app,
+    built_in_component("download").contract(),
+    "download",
+    _call,
+    outputs=False,
+    added=[
+        inspect.Parameter("store", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=StoreOption),
+        inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=JsonOption),
+    ],
+    repeated=("file_url", *ONE_FOR_EACH),
+)

@@ -11,8 +11,9 @@ from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.render import print_json, print_table, size_text
 from artifactflow.cli.stores import StoreOption, open_store
 from artifactflow.contract import Component
-from artifactflow.environments.choose import EnvironmentMode, choose_environment, lock_component
+from artifactflow.environments.choose import choose_environment, lock_component
 from artifactflow.environments.uses import collect, environments
+from artifactflow.pipeline import EnvironmentMode
 from artifactflow.read.component import load_component, load_pipeline
 from artifactflow.store import find_store
 

@@ -6,19 +6,22 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from artifactflow.cli.stores import store_start
+from artifactflow.contract import BUILT_IN_PREFIX
 from artifactflow.errors import UsageError
+from artifactflow.fetch.addresses import local_file, masked_text
 from artifactflow.fetch.git import check_out, is_git_address, parse_git_address
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_pipeline
 from artifactflow.runner import Options, bind_pipeline
 from artifactflow.runner.binding import BoundPipeline
+from artifactflow.runner.environment_modes import environment_modes
 from artifactflow.selection import Selection
 from artifactflow.store import Store, find_store
 
@@ -39,13 +42,28 @@ ForceOption = Annotated[
     list[str] | None, typer.Option(metavar="STEP", help="Run a step though nothing changed; `all` for every one.")
 ]
 NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Run every step, whatever was run before.")]
+RefreshOption = Annotated[
+    bool, typer.Option("--refresh", help="Let each download ask its server whether the file has changed.")
+]
 OnlyOption = Annotated[
     list[str] | None, typer.Option(metavar="STEP", help="These steps and no other; wildcards and tags too.")
 ]
 FromOption = Annotated[list[str] | None, typer.Option("--from", metavar="STEP", help="These and all that follow them.")]
 UntilOption = Annotated[list[str] | None, typer.Option(metavar="STEP", help="These and all that they need.")]
 SkipOption = Annotated[list[str] | None, typer.Option(metavar="STEP", help="Not these.")]
+EnvironmentOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env",
+        metavar="MODE|STEP=MODE",
+        help="Where the steps run: `auto`, in the environment of artifactflow where it satisfies a component's file, "
+        "else in one built by uv; `current`; `uv`; `conda`. [default: auto]",
+        show_default=False,
+    ),
+]
 ExitCodeOption = Annotated[bool, typer.Option("--exit-code", help="Exit with 8 where a step would run.")]
+
+DOWNLOAD = f"{BUILT_IN_PREFIX}download"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +103,24 @@ def run_options(
 ) -> Options:
     """What was asked for, as the runner takes it."""
     selection = Selection(tuple(only or ()), tuple(start or ()), tuple(until or ()), tuple(skip or ()))
-    rerun = shlex.join(["artifactflow", *sys.argv[1:]])
+    rerun = shlex.join(["artifactflow", *map(masked_text, sys.argv[1:])])
     return Options(force=tuple(force or ()), use_cache=not no_cache, selection=selection, rerun=rerun)
+
+
+def with_environments(options: Options, env: list[str] | None, found: Found) -> Options:
+    """The options with where each step is to run: `--env`, then the steps' own, the variable, and pyproject.toml."""
+    pipeline = found.bound.pipeline
+    return replace(options, environments=environment_modes(env or (), os.environ, pipeline.steps, pipeline.folder))
+
+
+def with_refresh(options: Options, refresh: bool, found: Found) -> Options:
+    """The options, with `refresh` such that every download from a server runs: its step asks whether it changed."""
+    asking = [
+        step.name
+        for step in found.bound.steps
+        if step.component.reference == DOWNLOAD and local_file(str(step.parameters["file_url"])) is None
+    ]
+    return replace(options, force=(*options.force, *asking)) if refresh else options
 
 
 def parse_options(texts: list[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import typer
 from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.pipeline_options import (
     ConfigOption,
+    EnvironmentOption,
     ExitCodeOption,
     ForceOption,
     FromOption,
@@ -16,10 +17,13 @@ from artifactflow.cli.pipeline_options import (
     OnlyOption,
     ParameterOption,
     PathArgument,
+    RefreshOption,
     SkipOption,
     UntilOption,
     find_pipeline,
     run_options,
+    with_environments,
+    with_refresh,
 )
 from artifactflow.cli.render import print_json, print_table
 from artifactflow.cli.stores import StoreOption, existing_store
@@ -40,10 +44,12 @@ def command(
     config: ConfigOption = None,
     force: ForceOption = None,
     no_cache: NoCacheOption = False,
+    refresh: RefreshOption = False,
     only: OnlyOption = None,
     start: FromOption = None,
     until: UntilOption = None,
     skip: SkipOption = None,
+    env: EnvironmentOption = None,
     exit_code: ExitCodeOption = False,
     store: StoreOption = None,
     json: JsonOption = False,
@@ -51,7 +57,8 @@ def command(
     """Show what a run would do, and why, without running anything."""
     found = find_pipeline(path, parameter, config, store)
     bound = found.bound
-    options = run_options(force, no_cache, only, start, until, skip)
+    options = with_environments(run_options(force, no_cache, only, start, until, skip), env, found)
+    options = with_refresh(options, refresh, found)
     planned = plan_pipeline(bound, existing_store(store, found.store_start), options)
     print_plan(planned, json=json)
     if exit_code and any(step.decision is Decision.RUN for step in planned):

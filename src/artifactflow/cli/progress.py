@@ -97,6 +97,10 @@ class PipelineProgress:
         if self.live is not None:
             self.live.start()
 
+    def noted(self, message: str) -> None:
+        """Show a message that is no warning."""
+        self._echo(message)
+
     def _decision(self, step: str, decision: str, reason: str) -> None:
         coloured = typer.style(f"{decision:5}", fg=COLOURS.get(decision))
         self._echo(f"{step:{self.width}}  {coloured}  {reason}")

@@ -10,29 +10,39 @@ import typer
 from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.pipeline_options import (
     ConfigOption,
+    EnvironmentOption,
     ForceOption,
     FromOption,
     NoCacheOption,
     OnlyOption,
     ParameterOption,
     PathArgument,
+    RefreshOption,
     SkipOption,
     UntilOption,
     find_pipeline,
     run_options,
+    with_environments,
+    with_refresh,
 )
 from artifactflow.cli.plan import print_plan
 from artifactflow.cli.progress import PipelineProgress
 from artifactflow.cli.render import print_json, print_table, seconds_text, shown_path
 from artifactflow.cli.stores import StoreOption, existing_store, open_store
+from artifactflow.cli.tracking_options import (
+    RegisterOption,
+    TrackOption,
+    WaitTrackingOption,
+    print_tracking,
+    tracking_results,
+    with_tracking,
+)
 from artifactflow.errors import ArtifactflowError, UsageError
 from artifactflow.runner import plan_pipeline, run_pipeline, totals
 from artifactflow.runner.keep_warm import keep_warm_seconds
 from artifactflow.runs import PipelineRun, StepOutcome
 
 app = new_app()
-
-ENVIRONMENTS = ("current", "auto", "uv", "conda")
 
 
 @app.command()
@@ -43,6 +53,7 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and run nothing.")] = False,
     force: ForceOption = None,
     no_cache: NoCacheOption = False,
+    refresh: RefreshOption = False,
     only: OnlyOption = None,
     start: FromOption = None,
     until: UntilOption = None,
@@ -51,14 +62,7 @@ def command(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", "-k", help="When a step fails, go on with those that do not need it.")
     ] = False,
-    env: Annotated[
-        str,
-        typer.Option(
-            metavar="MODE",
-            help="Where the steps run: `current`, the environment in which this runs; `auto`, that one where it "
-            "satisfies a component's file, else one built by uv; `uv`; `conda`.",
-        ),
-    ] = "current",
+    env: EnvironmentOption = None,
     cold: Annotated[bool, typer.Option("--cold", help="Each step in a fresh process, none forked from a warm one.")] = (
         False
     ),
@@ -73,30 +77,32 @@ def command(
             help="Step functions in this one process, one after another, which they share: for many small steps.",
         ),
     ] = False,
+    track: TrackOption = None,
+    register: RegisterOption = None,
+    wait_tracking: WaitTrackingOption = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines only, on a terminal too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing while it runs.")] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run a pipeline, or a component, reusing what has not changed."""
-    if env not in ENVIRONMENTS:
-        raise UsageError(f"--env takes one of {', '.join(ENVIRONMENTS)}, got {env!r}")
     if not jobs.isdecimal():
         raise UsageError(f"--jobs takes a whole number of at least 1, got {jobs!r}")
     found = find_pipeline(path, parameter, config, store)
     bound = found.bound
-    options = replace(run_options(force, no_cache, only, start, until, skip), environment=env)
+    options = with_environments(run_options(force, no_cache, only, start, until, skip), env, found)
+    options = with_refresh(options, refresh, found)
     if dry_run:
         planned = plan_pipeline(bound, existing_store(store, found.store_start), options)
         print_plan(planned, json=json)
         return
-    seconds = keep_warm_seconds(keep_warm, bound.pipeline.folder)
+    options = with_tracking(options, track, register, wait_tracking, found)
     options = replace(
         options,
         jobs=int(jobs),
         keep_going=keep_going,
         cold=cold,
-        keep_warm=seconds,
+        keep_warm=keep_warm_seconds(keep_warm, bound.pipeline.folder),
         inline=inline,
         source=found.source,
     )
@@ -110,10 +116,12 @@ def command(
                 print_json(_json_of(newest[0]) if newest else {})
             raise
     if json:
-        print_json(_json_of(record))
+        told = tracking_results(options, opened.root)
+        print_json(_json_of(record) | ({"tracking": told} if told else {}))
     elif not quiet:
         _print_table(record)
         typer.echo(f"the artifacts are in {shown_path(opened.root)}")
+        print_tracking(options, opened.root, ran=bool(totals(record.steps)["run"]), track=track)
 
 
 def _json_of(record: PipelineRun) -> dict[str, Any]:

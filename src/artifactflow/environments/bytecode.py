@@ -7,7 +7,6 @@ import csv
 import hashlib
 import os
 import struct
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
@@ -17,16 +16,30 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from artifactflow.environments.interpreters import Interpreter
+from artifactflow.environments.program import run_program
 
 TEST_FOLDERS: Final = frozenset({"test", "tests"})
 """Not compiled: a package's own tests are half of its files, and nobody imports them."""
 
 _HEADER: Final = struct.Struct("<4sLLL")
 _COMPILE: Final = """
-import concurrent.futures, functools, py_compile, sys
-with concurrent.futures.ProcessPoolExecutor() as pool:
-    list(pool.map(functools.partial(py_compile.compile, quiet=2), sys.stdin.read().splitlines(), chunksize=8))
+import os, py_compile, sys
+sources = sys.stdin.read().splitlines()
+count = os.cpu_count() or 1
+children = []
+for number in range(count):
+    child = os.fork()
+    if child == 0:
+        try:
+            for source in sources[number::count]:
+                py_compile.compile(source, quiet=2)
+        finally:
+            os._exit(0)
+    children.append(child)
+for child in children:
+    os.waitpid(child, 0)
 """
+"""A share for each processor. No pool: where what feeds them is killed, its workers wait for ever and hold the lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +70,8 @@ def compile_environment(
         taken_over = donor is not None and _take_over(module, donor / module.name)
         (added if taken_over else missing).append(module)
     if missing:
-        subprocess.run(
-            [python, "-I", "-c", _COMPILE],
-            input="\n".join(str(module.source) for module in missing).encode(),
-            capture_output=True,
-            pass_fds=tuple(keep),
-            check=False,
-        )
+        sources = "\n".join(str(module.source) for module in missing)
+        run_program([python, "-I", "-c", _COMPILE], text=sources, keep=keep)
     for module in (*added, *missing):
         if _fits(module.compiled, module.source):
             module.shared.unlink(missing_ok=True)

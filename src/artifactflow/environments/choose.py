@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 from artifactflow.contract import Component, Environment
 from artifactflow.environments.build import build_uv, facts_of, python_of
 from artifactflow.environments.conda import build_conda, conda_key
-from artifactflow.environments.current import package_closure, unsatisfied
+from artifactflow.environments.current import package_closure
+from artifactflow.environments.fit import fit_of
 from artifactflow.environments.guard import guarded
-from artifactflow.environments.lock import Lock, lock_environment
+from artifactflow.environments.lock import Lock, kept_lock, lock_environment
 from artifactflow.environments.uses import record_use
-
-SHOWN = 3
-"""How many unmet requirements a reason names."""
-
-
-class EnvironmentMode(StrEnum):
-    """What `--env` takes; `auto` is the current interpreter where it satisfies the file, and uv otherwise."""
-
-    AUTO = "auto"
-    CURRENT = "current"
-    UV = "uv"
-    CONDA = "conda"
+from artifactflow.environments.wanted import Wanted, wanted
+from artifactflow.errors import MissingToolError, OutsideError
+from artifactflow.pipeline import EnvironmentMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +37,15 @@ class ChosenEnvironment:
     packages: Mapping[str, str] | None = field(default=None, hash=False)
     built: bool = True
     folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForeseenEnvironment:
+    """What would be chosen, and why; `packages` is None where nothing was resolved or built yet that could tell."""
+
+    kind: EnvironmentMode
+    reason: str
+    packages: Mapping[str, str] | None = field(default=None, hash=False)
 
 
 def choose_environment(
@@ -68,6 +69,28 @@ def plan_environment(
     return _choose(component, EnvironmentMode(mode), environments_root, cache_folder, build=False)
 
 
+def foresee_environment(
+    component: Component, mode: EnvironmentMode | str, environments_root: Path | None, cache_folder: Path | None = None
+) -> ForeseenEnvironment:
+    """The same choice from what is on disk alone: nothing is resolved, built or written.
+
+    `environments_root` is None where nothing was ever built. Raises as `choose_environment` does for a file that
+    cannot be built from.
+    """
+    mode = EnvironmentMode(mode)
+    fit = fit_of(component, mode)
+    environment = component.environment
+    if fit.current or environment is None:
+        return ForeseenEnvironment(EnvironmentMode.CURRENT, fit.reason, package_closure(environment, cache_folder))
+    if mode is EnvironmentMode.CONDA:
+        facts = facts_of(environments_root / conda_key(environment)) if environments_root else None
+        return ForeseenEnvironment(mode, fit.reason, facts["packages"] if facts else None)
+    with _with_way_out(component, mode, fit.reason):
+        reason = f"{fit.reason}{_from_conda(wanted(environment))}"
+        lock = kept_lock(environment, environments_root) if environments_root else None
+    return ForeseenEnvironment(EnvironmentMode.UV, reason, lock.packages if lock else None)
+
+
 def lock_component(environment: Environment, environments_root: Path, *, upgrade: bool = False) -> Lock:
     """The lock of an environment, resolved where none is kept, or again with `upgrade`; see `lock_environment`."""
     with guarded(environments_root / "guards" / "root", shared=True):
@@ -79,34 +102,31 @@ def lock_component(environment: Environment, environments_root: Path, *, upgrade
 def _choose(
     component: Component, mode: EnvironmentMode, root: Path, cache_folder: Path | None, *, build: bool
 ) -> ChosenEnvironment:
+    fit = fit_of(component, mode)
     environment = component.environment
-    if environment is None or component.built_in:
-        why = "built-in steps run in the current interpreter" if component.built_in else "it names no environment file"
-        return _current(environment, why, "", cache_folder)
-    if mode in (EnvironmentMode.AUTO, EnvironmentMode.CURRENT):
-        lacking = unsatisfied(environment)
-        if not lacking:
-            return _current(environment, f"it satisfies {environment.file.name}", "", cache_folder)
-        named = "; ".join(map(str, lacking[:SHOWN]))
-        if len(lacking) > SHOWN:
-            named += f"; and {len(lacking) - SHOWN} more"
-        if mode is EnvironmentMode.CURRENT:
-            warning = f"{component.name} runs in the current interpreter, which does not satisfy "
-            return _current(environment, "as asked", f"{warning}{environment.file}: {named}", cache_folder)
-        reason = f"the current interpreter does not satisfy {environment.file.name}: {named}"
-    else:
-        reason = "as asked"
-    with guarded(root / "guards" / "root", shared=True):
+    if fit.current or environment is None:
+        packages = package_closure(environment, cache_folder)
+        python = Path(sys.executable)
+        return ChosenEnvironment(python, EnvironmentMode.CURRENT, fit.reason, fit.warning, packages=packages)
+    with _with_way_out(component, mode, fit.reason), guarded(root / "guards" / "root", shared=True):
         if mode is EnvironmentMode.CONDA:
-            return _with_conda(environment, root, reason, build=build)
-        return _with_uv(environment, root, reason, build=build)
+            return _with_conda(environment, root, fit.reason, build=build)
+        return _with_uv(environment, root, fit.reason, build=build)
 
 
-def _current(
-    environment: Environment | None, reason: str, warning: str, cache_folder: Path | None
-) -> ChosenEnvironment:
-    packages = package_closure(environment, cache_folder)
-    return ChosenEnvironment(Path(sys.executable), EnvironmentMode.CURRENT, reason, warning, packages=packages)
+@contextmanager
+def _with_way_out(component: Component, mode: EnvironmentMode, reason: str) -> Iterator[None]:
+    """Tells who has not asked for an environment, where none can be built, why one is needed and how to do without."""
+    try:
+        yield
+    except (MissingToolError, OutsideError) as error:
+        if mode is not EnvironmentMode.AUTO:
+            raise
+        raise type(error)(
+            f"{component.name} needs an environment of its own, {reason}; {error.message}",
+            hint=f"{error.hint}; or take the current interpreter all the same: --env current",
+            place=error.place,
+        ) from error
 
 
 def _with_uv(environment: Environment, root: Path, reason: str, *, build: bool) -> ChosenEnvironment:
@@ -116,7 +136,7 @@ def _with_uv(environment: Environment, root: Path, reason: str, *, build: bool) 
     return ChosenEnvironment(
         python_of(folder),
         EnvironmentMode.UV,
-        f"{reason}{_from_conda(lock)}",
+        f"{reason}{_from_conda(lock.wanted)}",
         lock_digest=lock.digest,
         packages=lock.packages,
         built=build or facts_of(folder) is not None,
@@ -124,13 +144,13 @@ def _with_uv(environment: Environment, root: Path, reason: str, *, build: bool) 
     )
 
 
-def _from_conda(lock: Lock) -> str:
-    names = sorted(lock.wanted.from_conda or ())
+def _from_conda(stated: Wanted) -> str:
+    names = sorted(stated.from_conda or ())
     return f" (from PyPI, although stated to conda: {', '.join(names)})" if names else ""
 
 
 def _with_conda(environment: Environment, root: Path, reason: str, *, build: bool) -> ChosenEnvironment:
-    key = conda_key(environment, root)
+    key = conda_key(environment)
     record_use(root, environment.file, key)
     if build:
         build_conda(environment, root)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,13 +18,14 @@ from artifactflow.environments.build import build_once, facts_of, python_of
 from artifactflow.environments.current import OURSELVES
 from artifactflow.environments.installed import installed, metadata_names
 from artifactflow.environments.interpreters import PLATFORM
+from artifactflow.environments.program import run_program
 from artifactflow.environments.wanted import wanted
-from artifactflow.environments.wheel import running_wheel
+from artifactflow.environments.wheel import running_digest, running_wheel
 from artifactflow.errors import MissingToolError, OutsideError
 
 TOOLS: Final = ("micromamba", "mamba", "conda")
 DEFAULT_CHANNEL: Final = "conda-forge"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 def conda_command() -> Path:
@@ -39,34 +39,28 @@ def conda_command() -> Path:
     )
 
 
-def conda_key(environment: Environment, root: Path) -> str:
+def conda_key(environment: Environment) -> str:
     """The name of the folder: everything that the file states. Conda resolves while it builds, so not what it found."""
-    return hashlib.sha256(json.dumps([FORMAT, PLATFORM, _statement(environment, root)]).encode()).hexdigest()[:32]
+    own = running_digest() if _asks_for_us(environment) else ""
+    return hashlib.sha256(json.dumps([FORMAT, PLATFORM, _statement(environment, own)]).encode()).hexdigest()[:32]
 
 
 def build_conda(environment: Environment, root: Path) -> Path:
     """The folder of an environment, built by conda where it is not there yet. It stays as it is until it is removed."""
-    key = conda_key(environment, root)
+    key = conda_key(environment)
     if facts_of(root / key) is not None:
         return root / key
     command = conda_command()
-    statement = _statement(environment, root)
+    own = running_wheel(root / "wheels").absolute().as_uri() if _asks_for_us(environment) else ""
+    statement = _statement(environment, own)
 
     def fill(folder: Path, keep: Sequence[int]) -> None:
         with tempfile.TemporaryDirectory() as aside:
             file = Path(aside, "environment.yml")
             file.write_text(yaml.safe_dump(statement, sort_keys=False), encoding="utf-8")
             verb = ["create", "--yes"] if command.name == "micromamba" else ["env", "create", "--quiet"]
-            done = subprocess.run(
-                [command, *verb, "--prefix", folder, "--file", file],
-                stdin=subprocess.DEVNULL,
-                env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-                capture_output=True,
-                text=True,
-                errors="replace",
-                pass_fds=tuple(keep),
-                check=False,
-            )
+            variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+            done = run_program([command, *verb, "--prefix", folder, "--file", file], environment=variables, keep=keep)
         if done.returncode:
             last = " ".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-5:])
             raise OutsideError(
@@ -81,13 +75,17 @@ def build_conda(environment: Environment, root: Path) -> Path:
     return build_once(root, key, fill, lambda folder: _facts(folder, statement))
 
 
-def _statement(environment: Environment, root: Path) -> dict[str, Any]:
-    """The environment file as conda reads it, whatever its own form, with the running artifactflow for its name."""
+def _asks_for_us(environment: Environment) -> bool:
+    return wanted(environment, with_conda=True).own_extras is not None
+
+
+def _statement(environment: Environment, own: str) -> dict[str, Any]:
+    """The environment file as conda reads it, whatever its own form; `own` is what artifactflow's name stands for."""
     stated = wanted(environment, with_conda=True)
     pip = [*stated.options, *stated.lines]
     if stated.own_extras is not None:
         extras = f"[{','.join(stated.own_extras)}]" if stated.own_extras else ""
-        pip.append(f"{OURSELVES}{extras} @ {running_wheel(root / 'wheels').absolute().as_uri()}")
+        pip.append(f"{OURSELVES}{extras} @ {own}")
     python = environment.python
     version = "" if not python else f"={python}" if python[:1].isdigit() else python
     dependencies: list[Any] = [f"python{version}", *environment.conda_packages, "pip"]

@@ -19,7 +19,7 @@ from artifactflow.environments.installed import normalised
 from artifactflow.environments.interpreters import PLATFORM, Interpreter, find_interpreter
 from artifactflow.environments.uv import UnknownPackageError, run_uv
 from artifactflow.environments.wanted import Wanted, needs_conda, wanted
-from artifactflow.environments.wheel import running_wheel
+from artifactflow.environments.wheel import running_digest, running_wheel
 
 FORMAT: Final = 1
 OLD_WANDB: Final = (0, 17, 2)
@@ -65,7 +65,7 @@ class Lock:
         """What counts for a cache key, as `current.package_closure` has it. Known before anything is built."""
         listed = dict(sorted(_listed(self.text)))
         if self.wanted.local:
-            listed["(local)"] = self.sources
+            listed["(local)"] = self.wanted.local_digest()
         return {"python": self.interpreter.minor, "platform": PLATFORM} | listed
 
 
@@ -81,14 +81,11 @@ def lock_environment(environment: Environment, root: Path, *, upgrade: bool = Fa
     stated = wanted(environment)
     interpreter = find_interpreter(stated.python)
     wheel = running_wheel(root / "wheels") if stated.own_extras is not None else None
-    local = stated.local_digest()
-    # The name of a wheel's folder is its digest.
-    sources = hashlib.sha256(f"{wheel.parent.name if wheel else ''} {local}".encode()).hexdigest()[:32]
+    if not upgrade and (found := _found(stated, interpreter, root)):
+        return found
+    sources = _sources(stated, root)
     digest = requirements_digest(stated, interpreter)
-    file = root / "locks" / f"{digest}.txt"
-    kept = _kept(file)
-    if kept and kept[0] == sources and not upgrade:
-        return Lock(kept[1], file, interpreter, stated, sources)
+    file = _file(root, digest)
     with guarded(root / "guards" / f"lock-{digest}") as descriptor:
         kept = None if upgrade else _kept(file)
         if kept is None or kept[0] != sources:
@@ -102,6 +99,33 @@ def lock_environment(environment: Environment, root: Path, *, upgrade: bool = Fa
             _write(file, f"{_header(sources)}{text}")
             kept = sources, text
     return Lock(kept[1], file, interpreter, stated, sources, fresh=True)
+
+
+def kept_lock(environment: Environment, root: Path) -> Lock | None:
+    """The lock that `lock_environment` would return without resolving; None where it would. Nothing is written."""
+    stated = wanted(environment)
+    return _found(stated, find_interpreter(stated.python), root)
+
+
+def _found(stated: Wanted, interpreter: Interpreter, root: Path) -> Lock | None:
+    file = _file(root, requirements_digest(stated, interpreter))
+    kept = _kept(file)
+    if kept is None or kept[0] != _sources(stated, root):
+        return None
+    return Lock(kept[1], file, interpreter, stated, kept[0])
+
+
+def _file(root: Path, digest: str) -> Path:
+    return root / "locks" / f"{digest}.txt"
+
+
+def _sources(stated: Wanted, root: Path) -> str:
+    """A digest of what is installed from this machine: artifactflow itself, where it is asked for, and local files.
+
+    The list names our wheel by its place: in a store that was moved it has to be resolved again.
+    """
+    own = root.absolute() / running_digest() if stated.own_extras is not None else ""
+    return hashlib.sha256(f"{own} {stated.local_digest()}".encode()).hexdigest()[:32]
 
 
 def requirements_digest(stated: Wanted, interpreter: Interpreter) -> str:

@@ -55,10 +55,14 @@ class Removed:
 
 
 def record_use(root: Path, file: Path, key: str, lock: str = "") -> None:
-    """Note that an environment file leads to the environment `key` and the lock of that name, before it is built."""
+    """Note that an environment file leads to the environment `key` and the lock of that name, before it is built.
+
+    One made by conda has no lock. A file may lead to one of each: steps of the same component may run in both.
+    """
     file = file.absolute()
     use = {"file": str(file), "environment": key, "lock": lock}
-    path = root / "uses" / f"{hashlib.sha256(os.fsencode(file)).hexdigest()[:32]}.json"
+    name = hashlib.sha256(os.fsencode(file)).hexdigest()[:32]
+    path = root / "uses" / f"{name}-{'uv' if lock else 'conda'}.json"
     if _read(path) == use:
         return
     with os_errors(f"write {path}"):

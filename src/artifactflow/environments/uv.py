@@ -6,12 +6,12 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from artifactflow.environments.program import run_program
 from artifactflow.errors import ArtifactflowError, ContractError, MissingToolError, OutsideError
 
 _UNRESOLVED: Final = "No solution found"
@@ -46,17 +46,8 @@ def run_uv(*arguments: object, folder: Path, text: str = "", keep: Sequence[int]
     Raises ContractError where requirements contradict each other or no index has them, OutsideError for all else.
     """
     command = [*uv_command(), *map(str, arguments), "--no-python-downloads", "--no-progress", "--color", "never"]
-    done = subprocess.run(
-        command,
-        input=text,
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if name not in _LEFT_OUT},
-        capture_output=True,
-        text=True,
-        errors="replace",
-        pass_fds=tuple(keep),
-        check=False,
-    )
+    environment = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
+    done = run_program(command, text=text, folder=folder, environment=environment, keep=keep)
     if done.returncode:
         raise _failure(done.stderr.strip())
     return done.stdout

@@ -21,25 +21,41 @@ _KEPT_METADATA: Final = ("METADATA", "entry_points.txt", "licenses/")
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
+def running_digest() -> str:
+    """What names the wheel of the running installation: a digest of its files. Raises as `running_wheel` does."""
+    return _digest(_files())
+
+
 def running_wheel(folder: Path) -> Path:
     """The wheel of the running installation, below `folder` under its content's digest; packed where it is not there.
 
     An editable installation is packed as its files are now. The same files give the same bytes. Raises
     MissingToolError where artifactflow runs from files that were never installed: their requirements are not known.
     """
-    information = f"{NAME}-{artifactflow.__version__}.dist-info"
-    files = [*_package_files(), *_metadata_files(information)]
-    total = hashlib.sha256()
-    for name, content in files:
-        total.update(f"{name}\0{len(content)}\0".encode() + content)
-    wheel = folder / total.hexdigest()[:32] / f"{NAME}-{artifactflow.__version__}-py3-none-any.whl"
+    files = _files()
+    wheel = folder / _digest(files) / f"{NAME}-{artifactflow.__version__}-py3-none-any.whl"
     if not wheel.exists():
         wheel.parent.mkdir(parents=True, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(dir=wheel.parent)
         with os.fdopen(descriptor, "wb") as stream:
-            _pack(stream, files, f"{information}/RECORD")
+            _pack(stream, files, f"{_information()}/RECORD")
         Path(aside).replace(wheel)
     return wheel
+
+
+def _information() -> str:
+    return f"{NAME}-{artifactflow.__version__}.dist-info"
+
+
+def _files() -> list[tuple[str, bytes]]:
+    return [*_package_files(), *_metadata_files(_information())]
+
+
+def _digest(files: Iterable[tuple[str, bytes]]) -> str:
+    total = hashlib.sha256()
+    for name, content in files:
+        total.update(f"{name}\0{len(content)}\0".encode() + content)
+    return total.hexdigest()[:32]
 
 
 def _pack(stream: IO[bytes], files: Iterable[tuple[str, bytes]], record_name: str) -> None:

@@ -14,6 +14,7 @@ WEB_SCHEMES = ("http", "https")
 MASK = "***"
 
 _scheme_pattern = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_address_in_text = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _value_pattern = re.compile(r"=[^&]*|(?:(?<=&)|\A)[^&=]+(?=&|\Z)")
 _unwanted_in_names = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]')
 
@@ -49,6 +50,15 @@ def masked_address(address: str) -> str:
         authority = f"{MASK}@{authority.rpartition('@')[2]}"
     query = _value_pattern.sub(lambda match: f"={MASK}" if match[0].startswith("=") else MASK, query)
     return f"{scheme}://{authority}{slash}{path}{question_mark}{query}"
+
+
+def masked_text(text: str) -> str:
+    """A text with every address in it masked, as a command that is to be typed again may be shown.
+
+    >>> masked_text("-P url=https://me:word@host/data.csv")
+    '-P url=https://***@host/data.csv'
+    """
+    return _address_in_text.sub(lambda match: masked_address(match[0]), text)
 
 
 _signing_names = re.compile(
@@ -132,3 +142,17 @@ def check_web_address(address: str) -> None:
         host = None
     if not host:
         raise UsageError(f"{masked_address(address)!r} is no web address", hint="write https://host/path")
+
+
+def check_object_address(address: str) -> None:
+    """Refuse what cannot be the address of an object in a store. Raises UsageError."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        parts = urlsplit("")
+    if not (address.isprintable() and parts.netloc and parts.path.strip("/")):
+        scheme = scheme_of(address)
+        raise UsageError(
+            f"{masked_address(address)!r} names no object",
+            hint=f"write {scheme}://bucket/path/of/file",
+        )

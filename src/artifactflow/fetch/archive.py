@@ -82,10 +82,11 @@ def archive_kind(path: Path, name: str) -> ArchiveKind | None:
     )
 
 
-def extract(path: Path, target: Path, *, name: str, limits: Limits = DEFAULT_LIMITS) -> None:
+def extract(path: Path, target: Path, *, name: str, limits: Limits = DEFAULT_LIMITS, skip_links: bool = False) -> int:
     """Take the archive at `path`, called `name`, apart into the new folder `target`.
 
-    A single compressed file becomes `target/NAME` without its ending. Everything is written to a fresh folder beside
+    Returns how many links were left out: any is refused unless `skip_links`. A single compressed file becomes
+    `target/NAME` without its ending. Everything is written to a fresh folder beside
     `target`, which is renamed at the end: after any failure there is no `target`. Permissions are not kept, apart from
     the executable bit. Raises UsageError where `target` exists or `name` has no archive's ending, IntegrityError for
     an archive that is damaged or refused, and OutsideError for what the disk does.
@@ -103,8 +104,10 @@ def extract(path: Path, target: Path, *, name: str, limits: Limits = DEFAULT_LIM
         with TemporaryDirectory(dir=target.parent, prefix=".extract-") as private:
             root = Path(private) / "content"
             root.mkdir(mode=0o755)
-            _unpack(path, kind, name, Staging(root, Quota(limits, path.stat().st_size)))
+            staging = Staging(root, Quota(limits, path.stat().st_size), skip_links=skip_links)
+            _unpack(path, kind, name, staging)
             root.rename(target)
+            return staging.skipped
     except OSError as error:
         raise OutsideError(f"cannot extract {_label(name)} to {target}: {error.strerror or error}") from error
 

@@ -121,7 +121,7 @@ def plain_chunks(file: BinaryIO, compression: str, quota: Quota) -> Iterator[byt
     pieces = _plain(file) if not compression else _decompressed(file, compression)
     for piece in pieces:
         if piece:
-            quota.take(len(piece))
+            quota.take(len(piece), file.tell())
             yield piece
 
 

@@ -17,9 +17,8 @@ from artifactflow.fetch.archive_streams import OUTPUT_CHUNK, PlainReader
 _zeros = bytes(tarfile.BLOCKSIZE)
 _longest_extension = 1 << 20
 _plain_types = frozenset({tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE})
+_link_types = {tarfile.LNKTYPE: "a hard link", tarfile.SYMTYPE: "a symbolic link"}
 _refused_types = {
-    tarfile.LNKTYPE: "a hard link",
-    tarfile.SYMTYPE: "a symbolic link",
     tarfile.CHRTYPE: "a device",
     tarfile.BLKTYPE: "a device",
     tarfile.FIFOTYPE: "a named pipe",
@@ -72,6 +71,10 @@ def _unpack_member(reader: PlainReader, header: tarfile.TarInfo, extension: _Ext
         staging.quota.check(size)
         staging.add_file(name, reader.pieces(size), executable=bool(header.mode & 0o100))
         _skip_padding(reader, size)
+    elif header.type in _link_types:
+        if size:
+            raise IntegrityError(f"its member {shown(name)} is {_link_types[header.type]} with content")
+        staging.meet_link(name, _link_types[header.type])
     else:
         what = _refused_types.get(header.type, f"of the unknown type {header.type!r}")
         raise IntegrityError(f"its member {shown(name)} is {what}; only plain files and folders are extracted")

@@ -14,16 +14,20 @@ from artifactflow.artifact import Digest
 from artifactflow.errors import IntegrityError, NotFoundError, OutsideError, UsageError, near_matches
 from artifactflow.fetch.addresses import (
     WEB_SCHEMES,
+    check_object_address,
     check_web_address,
     file_name_of,
     local_path,
     masked_address,
     scheme_of,
 )
-from artifactflow.fetch.http import Progress, receive
+from artifactflow.fetch.http import Progress, Validators, receive
+from artifactflow.fetch.object_store import OBJECT_SCHEMES, receive_object
 from artifactflow.fetch.packages import PACKAGE_PREFIX, package_file
 from artifactflow.fetch.partial import CHUNK, open_partial
 from artifactflow.fetch.patience import Patience
+
+_supported = "use http, https, a path, pkg:package/path, or s3, gs, az, hf with the extra of that name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +56,39 @@ def fetch(
     partial_folder: Path | None = None,
     progress: Progress | None = None,
     patience: Patience | None = None,
-) -> Fetched:
+    known: Validators | None = None,
+    allow_private: bool = False,
+) -> Fetched | None:
     """Fetch one file into `folder`, which is made where it is missing; a file of that name in it is replaced.
 
-    `address` is http or https, a path (or `file:` address), or `pkg:package/path` for a file in an installed package.
-    `sha256` is what the file must have, bare or as `sha256:…`. With `partial_folder`, what has arrived over http
-    survives a failure, and the next call asks for the rest only. `progress` is called with the bytes so far and the
-    whole size, or None where that is not known.
+    `address` is http or https, an object's (s3, gs, az, hf), a path (or `file:` address), or `pkg:package/path` for a
+    file in an installed package. `sha256` is what the file must have, bare or as `sha256:…`. With `partial_folder`,
+    what has arrived survives a failure, and the next call asks for the rest only. `progress` is called with the
+    bytes so far and the whole size, or None where that is not known. `known` is what the server said of the file that
+    the caller has: None is returned where it is the same still. A redirect from a public server to a private address
+    is refused unless `allow_private`.
 
-    Raises UsageError for an address or a `sha256` that cannot be right, NotFoundError for a local file that is not
-    there, IntegrityError for another SHA-256 than expected, and OutsideError for network, server and disk.
+    Raises UsageError for an address or a `sha256` that cannot be right, NotFoundError for a local file or an object
+    that is not there, IntegrityError for another SHA-256 than expected, MissingToolError for an extra that is not
+    installed, and OutsideError for network, server and disk.
     """
-    expected = _expected(sha256)
+    expected = expected_digest(sha256)
     scheme = scheme_of(address)
-    if scheme not in ("", "file", *WEB_SCHEMES):
+    if scheme not in ("", "file", *WEB_SCHEMES, *OBJECT_SCHEMES):
         raise UsageError(
             f"cannot fetch from {masked_address(address)}: {scheme} is not supported",
-            hint="use http, https, a path, or pkg:package/path",
+            hint=_supported,
         )
     if not address:
-        raise UsageError("the address is empty", hint="use http, https, a path, or pkg:package/path")
+        raise UsageError("the address is empty", hint=_supported)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         aside = TemporaryDirectory(dir=folder, prefix=".fetch-")
     except OSError as error:
         raise OutsideError(f"cannot write to {folder}: {error.strerror}") from error
     with aside as spare:
-        if scheme in WEB_SCHEMES:
-            return _fetch_web(
+        if scheme in WEB_SCHEMES or scheme in OBJECT_SCHEMES:
+            return _fetch_remote(
                 address,
                 folder,
                 Path(spare),
@@ -87,12 +96,14 @@ def fetch(
                 partial_folder=partial_folder,
                 progress=progress,
                 patience=patience or Patience(),
+                known=known,
+                allow_private=allow_private,
             )
         file = package_file(address) if address.startswith(PACKAGE_PREFIX) else local_path(address)
         return _fetch_file(address, file, folder, Path(spare), expected=expected, progress=progress)
 
 
-def _fetch_web(
+def _fetch_remote(
     address: str,
     folder: Path,
     spare: Path,
@@ -101,11 +112,22 @@ def _fetch_web(
     partial_folder: Path | None,
     progress: Progress | None,
     patience: Patience,
-) -> Fetched:
-    check_web_address(address)
+    known: Validators | None,
+    allow_private: bool,
+) -> Fetched | None:
+    is_object = scheme_of(address) in OBJECT_SCHEMES
+    (check_object_address if is_object else check_web_address)(address)
     target = folder / file_name_of(address)
     with open_partial(partial_folder or spare, spare, _key(address)) as partial:
-        received = receive(address, partial, patience=patience, progress=progress)
+        if is_object:
+            received = receive_object(address, partial, patience=patience, progress=progress, known=known)
+        else:
+            received = receive(
+                address, partial, patience=patience, progress=progress, known=known, allow_private=allow_private
+            )
+        if received is None:
+            partial.discard_unless_resumable()
+            return None
         digest, size = partial.digest, partial.size
         if expected and digest != expected:
             partial.restart(None)  # or the next call would go on from the wrong bytes
@@ -172,7 +194,8 @@ def _check_readable(file: Path, address: str) -> None:
         raise UsageError(f"{file} is {what}", hint="name a single file; an archive of the folder is one")
 
 
-def _expected(sha256: str | None) -> Digest | None:
+def expected_digest(sha256: str | None) -> Digest | None:
+    """The digest that a file must have, bare or as `sha256:…`. Raises UsageError where it cannot be one."""
     if sha256 is None:
         return None
     try:

@@ -185,16 +185,28 @@ def _run(arguments: Sequence[str], folder: Path | None) -> subprocess.CompletedP
         raise OutsideError(f"git took longer than {FETCH_SECONDS} s") from error
 
 
+_LOOKED_AT = (".", ":(exclude)mlflow.db*", ":(exclude)mlruns")
+"""What MLflow keeps of our own runs beside a pipeline is no change of the code, though git may not ignore it."""
+
+
 def working_state(folder: Path) -> dict[str, str | bool]:
-    """The commit that a folder is at, and whether something in the folder differs from it; nothing outside git."""
+    """The commit that a folder is at, and whether something in the folder differs from it; nothing outside git.
+
+    One call of git, two milliseconds: it is asked for every run.
+    """
     try:
-        head = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
-        )
-        if head.returncode != 0:
-            return {}
-        status = subprocess.run(
-            ["git", "-C", str(folder), "status", "--porcelain", "--", "."],
+        done = subprocess.run(
+            [
+                "git",
+                "--no-optional-locks",
+                "-C",
+                str(folder),
+                "status",
+                "--porcelain=v2",
+                "--branch",
+                "--",
+                *_LOOKED_AT,
+            ],
             capture_output=True,
             text=True,
             timeout=30,
@@ -202,4 +214,8 @@ def working_state(folder: Path) -> dict[str, str | bool]:
         )
     except (OSError, subprocess.TimeoutExpired):
         return {}
-    return {"commit": head.stdout.strip(), "dirty": bool(status.stdout.strip())}
+    lines = done.stdout.splitlines()
+    commit = next((line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")), "")
+    if commit in ("", "(initial)"):
+        return {}
+    return {"commit": commit, "dirty": any(not line.startswith("# ") for line in lines)}

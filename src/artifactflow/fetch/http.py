@@ -8,29 +8,39 @@ Content-Encoding is asked for and none is undone.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urljoin
 
-from artifactflow.errors import OutsideError, UsageError
-from artifactflow.fetch.addresses import WEB_SCHEMES, masked_address, scheme_of
+from artifactflow.errors import OutsideError
+from artifactflow.fetch.addresses import masked_address
 from artifactflow.fetch.partial import CHUNK, Partial, Source
 from artifactflow.fetch.patience import Patience, StallWatch, retry_after
+from artifactflow.fetch.redirects import open_address
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
-    from urllib3.util import Url
+    from urllib3 import BaseHTTPResponse
 
 Progress = Callable[[int, int | None], None]
 
-REDIRECT_LIMIT = 10
-_redirects = frozenset({301, 302, 303, 307, 308})
 _worth_another_try = frozenset({408, 425, 429, 500, 502, 503, 504})
+_against_the_rules = "the server, or a proxy before it, breaks the rules of HTTP (RFC 9110 and 9112)"
 _strong_etag = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"\Z')
 _content_range = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)\Z")
-_default_ports = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What a server said of the file that the caller has already, by which it can say that it is the same still."""
+
+    etag: str | None
+    last_modified: str | None
+
+    def headers(self) -> dict[str, str]:
+        """The conditions of a request; a date only where there is no ETag, as RFC 9110, 13.1.3 has it."""
+        if self.etag:
+            return {"If-None-Match": self.etag}
+        return {"If-Modified-Since": self.last_modified} if self.last_modified else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,44 +56,64 @@ class _PassingError(Exception):
     """A failure that another try may not meet. Its arguments: what happened, and the seconds to wait or None."""
 
 
-def receive(address: str, partial: Partial, *, patience: Patience, progress: Progress | None = None) -> Received:
+def receive(
+    address: str,
+    partial: Partial,
+    *,
+    patience: Patience,
+    progress: Progress | None = None,
+    known: Validators | None = None,
+    allow_private: bool = False,
+) -> Received | None:
     """Bring the file at `address` into `partial`, going on where an earlier call stopped.
 
-    `progress` is told the bytes so far and the whole size, or None where that is not known. Raises UsageError for an
-    address that cannot be read, and OutsideError for whatever the network or the server does, after
+    Returns None where the server says that the file is the one that the caller has, by `known`; `partial` is then
+    empty. `progress` is told the bytes so far and the whole size, or None where that is not known. Raises UsageError
+    for an address that cannot be read, and OutsideError for whatever the network or the server does, after
     `patience.tries` tries where another try can help. No message holds user info or a query's value.
     """
-    with _pool_manager(address, patience) as pool:
-        for tried in range(1, patience.tries + 1):
-            try:
-                return _try(pool, address, partial, patience, progress)
-            except _PassingError as failure:
-                happened, wait = failure.args
-            if tried < patience.tries:
-                wait = patience.pause(tried) if wait is None else wait
-                if wait > patience.longest_pause:
-                    raise OutsideError(
-                        f"{masked_address(address)}: {happened}, and asks to come back in {wait:.0f} s",
-                        hint="run the same command again after that time",
-                    )
-                if wait:
-                    patience.sleep(wait)
+    for tried in range(1, patience.tries + 1):
+        try:
+            return _try(address, partial, patience, progress, known, allow_private=allow_private)
+        except _PassingError as failure:
+            happened, wait = failure.args
+        if tried < patience.tries:
+            wait = patience.pause(tried) if wait is None else wait
+            if wait > patience.longest_pause:
+                raise OutsideError(
+                    f"{masked_address(address)}: {happened}, and asks to come back in {wait:.0f} s",
+                    hint="run the same command again after that time",
+                )
+            if wait:
+                patience.sleep(wait)
     raise OutsideError(
         f"{masked_address(address)}: {happened} ({patience.tries} tries)",
         hint="run the same command again" + (f": it goes on after {partial.size:,} bytes" if partial.resumable else ""),
     )
 
 
-def _try(pool: PoolManager, address: str, partial: Partial, patience: Patience, progress: Progress | None) -> Received:
+def _try(
+    address: str,
+    partial: Partial,
+    patience: Patience,
+    progress: Progress | None,
+    known: Validators | None,
+    *,
+    allow_private: bool,
+) -> Received | None:
     from urllib3.exceptions import HTTPError
 
     source = partial.source if partial.resumable else None
-    headers = {"Accept-Encoding": "identity", "User-Agent": "artifactflow"}
+    conditions = known.headers() if known else {}
+    headers = {"Accept-Encoding": "identity", "User-Agent": "artifactflow", **conditions}
     if source:
         headers |= {"Range": f"bytes={partial.size}-", "If-Range": source.etag}
     try:
-        with _open(pool, address, headers) as (response, served_by):
-            chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
+        with open_address(address, headers, patience, allow_private=allow_private) as (response, served_by):
+            if response.status == 304 and conditions:
+                partial.restart(None)
+                return None
+            chunked = _is_chunked(response.headers, served_by)
             total = _begin(response, served_by, partial, source, chunked=chunked)
             watch = StallWatch(patience)
             while chunk := response.read1(CHUNK, decode_content=False):
@@ -102,6 +132,7 @@ def _try(pool: PoolManager, address: str, partial: Partial, patience: Patience, 
                 length_verified=total is not None or chunked,
             )
     except HTTPError as error:
+        error.__traceback__ = None  # its frames hold a broken connection open
         # The library's own text is not shown: it can hold the address with its query.
         raise _failure(error, masked_address(address), partial.size) from None
 
@@ -115,7 +146,7 @@ def _begin(
     """
     status, headers = response.status, response.headers
     if status == 200:
-        total = None if chunked else _whole_number(headers.get("Content-Length"))
+        total = None if chunked else _content_length(headers, served_by)
         etag = headers.get("ETag", "")
         partial.restart(Source(etag, served_by, total) if _strong_etag.match(etag) else None)
         return total
@@ -141,7 +172,7 @@ def _continue(headers: Mapping[str, str], served_by: str, partial: Partial, aske
     match = _content_range.match(stated.strip())
     first, last = (int(match[1]), int(match[2])) if match else (-1, -1)
     total = int(match[3]) if match and match[3] != "*" else asked.total
-    length = _whole_number(headers.get("Content-Length"))
+    length = _content_length(headers, served_by)
     fits = (
         first == offset
         and last >= first
@@ -159,104 +190,6 @@ def _continue(headers: Mapping[str, str], served_by: str, partial: Partial, aske
     return last + 1
 
 
-@contextmanager
-def _open(pool: PoolManager, address: str, headers: Mapping[str, str]) -> Iterator[tuple[BaseHTTPResponse, str]]:
-    """The answer of the server that has the file, and its masked address, after at most ten redirects."""
-    from urllib3.util import make_headers
-
-    url = _parsed(address)
-    sent = dict(headers)
-    if url.auth:
-        sent |= make_headers(basic_auth=unquote(url.auth))
-    seen: list[str] = []
-    while True:
-        bare = url._replace(auth=None, fragment=None)
-        seen.append(bare.url)
-        response = pool.request(
-            "GET",
-            bare.url,
-            headers=sent,
-            redirect=False,
-            retries=False,
-            preload_content=False,
-            enforce_content_length=False,  # `_try` does, and says both sizes
-        )
-        try:
-            if response.status not in _redirects:
-                yield response, masked_address(bare.url)
-                return
-            target = redirect_target(bare, response.headers.get("Location"))
-        finally:
-            response.close()
-        if target.url in seen:
-            raise OutsideError(f"{masked_address(address)} redirects in a circle, by {masked_address(target.url)}")
-        if len(seen) > REDIRECT_LIMIT:
-            raise OutsideError(f"{masked_address(address)} redirects more than {REDIRECT_LIMIT} times")
-        if _origin(target) != _origin(bare):
-            sent.pop("authorization", None)
-        url = target
-
-
-def redirect_target(url: Url, location: str | None) -> Url:
-    """Where a redirect from `url` leads, without user info and fragment.
-
-    Raises OutsideError where it leads nowhere, to something else than http(s), or from https to http.
-    """
-    here = masked_address(url.url)
-    if not location:
-        raise OutsideError(f"{here} redirects without saying where to")
-    try:
-        joined = urljoin(url.url, location)
-    except ValueError:
-        joined = location
-    there = masked_address(joined)
-    if scheme_of(joined) not in WEB_SCHEMES:
-        raise OutsideError(f"{here} redirects to {there!r}, which is neither http nor https")
-    if url.scheme == "https" and scheme_of(joined) == "http":
-        raise OutsideError(
-            f"{here} redirects from https to {there}, where anyone on the way could change it",
-            hint="give the http address itself, with --sha256, if you accept that",
-        )
-    try:
-        return _parsed(joined)._replace(auth=None, fragment=None)
-    except UsageError as error:
-        raise OutsideError(f"{here} redirects to {there!r}, which is no address") from error
-
-
-def _parsed(address: str) -> Url:
-    from urllib3.exceptions import LocationParseError
-    from urllib3.util import parse_url
-
-    try:
-        url = parse_url(address)
-    except LocationParseError:
-        url = None
-    if url is None or not url.host:
-        raise UsageError(f"{masked_address(address)!r} is no web address", hint="write https://host/path")
-    return url
-
-
-def _origin(url: Url) -> tuple[str | None, str | None, int | None]:
-    return url.scheme, url.host, url.port or _default_ports.get(url.scheme or "")
-
-
-def _pool_manager(address: str, patience: Patience) -> PoolManager:
-    """Connections with time-outs and verified certificates, through the proxy that the environment names."""
-    from urllib.request import getproxies, proxy_bypass
-
-    from urllib3 import PoolManager, ProxyManager, Timeout
-    from urllib3.util import make_headers
-
-    timeout = Timeout(connect=patience.connect, read=patience.read)
-    url = _parsed(address)
-    proxy = getproxies().get(url.scheme or "")
-    if not proxy or proxy_bypass(url.host or ""):
-        return PoolManager(timeout=timeout)
-    proxy_url = _parsed(proxy if "://" in proxy else f"http://{proxy}")
-    proxy_headers = make_headers(proxy_basic_auth=unquote(proxy_url.auth)) if proxy_url.auth else None
-    return ProxyManager(proxy_url._replace(auth=None).url, proxy_headers=proxy_headers, timeout=timeout)
-
-
 def _failure(error: Exception, shown: str, size: int) -> Exception:
     """A library's exception as one of ours: worth another try, or not."""
     from http.client import IncompleteRead
@@ -270,6 +203,8 @@ def _failure(error: Exception, shown: str, size: int) -> Exception:
             f"{shown}: the server's certificate cannot be verified",
             hint="if your organisation has its own authority, name its file in SSL_CERT_FILE",
         )
+    if isinstance(error, exceptions.InvalidHeader):
+        return OutsideError(f"{shown}: the server states the length of the body in two ways", hint=_against_the_rules)
     if isinstance(error, exceptions.NameResolutionError):
         return _PassingError("the host's name cannot be resolved", None)
     if isinstance(error, (exceptions.ConnectTimeoutError, exceptions.NewConnectionError)):
@@ -281,5 +216,27 @@ def _failure(error: Exception, shown: str, size: int) -> Exception:
     return _PassingError(f"the connection broke at {size:,} bytes{f': {why}' if why else ''}", None)
 
 
-def _whole_number(header: str | None) -> int | None:
-    return int(header) if header and header.isascii() and header.isdigit() else None
+def _is_chunked(headers: Mapping[str, str], served_by: str) -> bool:
+    """Whether the body ends by its own mark. What another transfer coding did to the bytes would be kept with them."""
+    coding = headers.get("Transfer-Encoding", "").strip().lower()
+    if coding not in ("", "identity", "chunked"):
+        raise OutsideError(
+            f"{served_by}: the body is sent in the transfer coding {coding!r}, expected none or chunked",
+            hint=_against_the_rules,
+        )
+    return coding == "chunked"
+
+
+def _content_length(headers: Mapping[str, str], served_by: str) -> int | None:
+    """The stated size of the body; None where none is. Several that agree are one, as RFC 9110, 8.6 has it."""
+    stated = headers.get("Content-Length")
+    if stated is None:
+        return None
+    lengths = {length.strip() for length in stated.split(",")}
+    length = lengths.pop()
+    if lengths or not (length.isascii() and length.isdigit()):
+        raise OutsideError(
+            f"{served_by}: the server states the length {stated!r}, expected one whole number",
+            hint=_against_the_rules,
+        )
+    return int(length)

@@ -15,8 +15,9 @@ class Patience:
     """The limits of one download; times are in seconds.
 
     `tries` counts the first one. Between them it waits about `first_pause`, doubled each time and spread at random so
-    that many clients do not come back together; a server's Retry-After is kept up to `longest_pause`. A transfer is
-    stalled when fewer than `slowest` bytes a second came in over `stall_window`. `sleep` and `clock` are for tests.
+    that many clients do not come back together; a server's Retry-After is kept up to `longest_pause`. `connect` bounds
+    each connection, `read` each silence, `answer` the time until an answer's headers are there. A transfer is stalled
+    when fewer than `slowest` bytes a second came in over `stall_window`. `sleep` and `clock` are for tests.
     """
 
     tries: int = 5
@@ -24,6 +25,7 @@ class Patience:
     longest_pause: float = 60.0
     connect: float = 15.0
     read: float = 60.0
+    answer: float = 120.0
     slowest: int = 1024
     stall_window: float = 60.0
     sleep: Callable[[float], None] = time.sleep

@@ -19,7 +19,12 @@ METADATA_VARIABLE = "ARTIFACTFLOW_METADATA"
 
 def add_metadata(key: str, metadata: Mapping[str, Any]) -> None:
     """Say something about the output `key` of the running step. Later calls add to what earlier ones said."""
-    file_name = os.environ.get(METADATA_VARIABLE)
+    add_metadata_in(os.environ, key, metadata)
+
+
+def add_metadata_in(environment: Mapping[str, str], key: str, metadata: Mapping[str, Any]) -> None:
+    """The same for a step whose environment is not the process's own, because several run in it at once."""
+    file_name = environment.get(METADATA_VARIABLE)
     if not file_name:
         return
     file = Path(file_name)

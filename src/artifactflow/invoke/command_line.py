@@ -8,7 +8,8 @@ absent values as empty texts; people write `--max-iter 300` and `--flag`. Both a
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +20,7 @@ from artifactflow.invoke.coercion import PlainCommand
 from artifactflow.parameters import FALSE_WORDS, TRUE_WORDS, Parameter, ParameterType, Required, Value, format_value
 
 Callback = Callable[[dict[str, Value], dict[str, Any]], object]
-"""Takes the values by option name (inputs and outputs as texts), and those of the added options."""
+"""Takes the values by option name (inputs and outputs as texts), and those of the added and the repeated options."""
 
 
 def add_command(
@@ -31,15 +32,17 @@ def add_command(
     outputs: bool,
     input_metavar: str = "PATH",
     added: Sequence[inspect.Parameter] = (),
+    repeated: Collection[str] = (),
 ) -> None:
     """Add the command that `contract` describes to `app`.
 
     `outputs` says whether the places of the outputs are options too (they are for a component's script, and not where
     the store keeps them). `added` are further options, as keyword parameters with Typer annotations; their
-    names must not be names of the contract.
+    names must not be names of the contract. `repeated` names parameters that may be given several times: their values
+    come as lists, with those of the added options, and are empty where nothing was given.
     """
     options = [_input_option(item, input_metavar) for item in contract.inputs]
-    options += [_parameter_option(parameter) for parameter in contract.parameters]
+    options += [_parameter_option(parameter, repeated=parameter.name in repeated) for parameter in contract.parameters]
     if outputs:
         options += [_output_option(output) for output in contract.outputs if output.placeholder]
     clash = {option.name for option in options} & {option.name for option in added}
@@ -47,7 +50,9 @@ def add_command(
         raise UsageError(f"{name}: the option {min(clash)!r} is taken, a step function cannot use it")
 
     def command(**typed: Any) -> None:
-        callback(_values(contract, typed), {option.name: typed[option.name] for option in added})
+        lists = {name: _listed(contract.parameter(name), typed[name] or ()) for name in repeated}
+        single = replace(contract, parameters=tuple(one for one in contract.parameters if one.name not in lists))
+        callback(_values(single, typed), {**{option.name: typed[option.name] for option in added}, **lists})
 
     # Typer reads commands from signatures; this one is written from the contract.
     command.__signature__ = inspect.Signature([*options, *added])  # type: ignore[attr-defined]
@@ -68,6 +73,13 @@ def _values(contract: Contract, typed: Mapping[str, Any]) -> dict[str, Value]:
         if output.key in typed:
             values[output.key] = typed[output.key] or output.path
     return values
+
+
+def _listed(parameter: Parameter, typed: Sequence[str]) -> list[Value]:
+    """The values of a parameter that may be given several times; a required one is given once at least."""
+    if not typed and parameter.required:
+        _parameter_value(parameter, None)
+    return [_parameter_value(parameter, text) for text in typed]
 
 
 def _parameter_value(parameter: Parameter, typed: str | bool | None) -> Value:
@@ -93,15 +105,16 @@ def _output_option(output: Output) -> inspect.Parameter:
     return _text_option(output.key, (), words, "PATH")
 
 
-def _parameter_option(parameter: Parameter) -> inspect.Parameter:
+def _parameter_option(parameter: Parameter, *, repeated: bool) -> inspect.Parameter:
     if parameter.type is ParameterType.BOOL:
         default = parameter.default
         shown = "[required]" if isinstance(default, Required) else f"[default: {format_value(default) or 'unset'}]"
         dashed = _dashed(parameter.name)
-        words = f"{parameter.description} {shown}".strip()
-        option = typer.Option(f"--{dashed}/--no-{dashed}", help=words, show_default=False)
+        help_text = f"{parameter.description} {shown}".strip()
+        option = typer.Option(f"--{dashed}/--no-{dashed}", help=help_text, show_default=False)
         return _keyword(parameter.name, Annotated[bool | None, option])
-    return _text_option(parameter.name, parameter.aliases, _parameter_words(parameter), _metavar(parameter))
+    words = [*_parameter_words(parameter), "(may be repeated)" if repeated else ""]
+    return _text_option(parameter.name, parameter.aliases, words, _metavar(parameter), repeated=repeated)
 
 
 def _parameter_words(parameter: Parameter) -> list[str]:
@@ -115,10 +128,12 @@ def _parameter_words(parameter: Parameter) -> list[str]:
     return [parameter.description, f"[{'; '.join(notes)}]" if notes else ""]
 
 
-def _text_option(name: str, aliases: Sequence[str], words: Sequence[str], metavar: str) -> inspect.Parameter:
+def _text_option(
+    name: str, aliases: Sequence[str], words: Sequence[str], metavar: str, *, repeated: bool = False
+) -> inspect.Parameter:
     help_text = " ".join(word for word in words if word)
     option = typer.Option(f"--{_dashed(name)}", *aliases, help=help_text, show_default=False, metavar=metavar)
-    return _keyword(name, Annotated[str | None, option])
+    return _keyword(name, Annotated[list[str] | None if repeated else str | None, option])
 
 
 def _keyword(name: str, annotation: Any) -> inspect.Parameter:

@@ -15,6 +15,7 @@ from artifactflow.errors import ArtifactflowError, InterruptedRunError
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_pipeline
 from artifactflow.runner import Options, Silent, bind_pipeline, run_pipeline
+from artifactflow.runner.environment_modes import environment_modes
 from artifactflow.runs import PipelineRun, StepOutcome
 from artifactflow.store import Store, find_store
 
@@ -29,6 +30,10 @@ class Told(Silent):
     def step_printed(self, step: str, line: str) -> None:
         """Hand the line on."""
         print(f"{step} | {line}", file=sys.stderr)  # noqa: T201 - as above
+
+    def noted(self, message: str) -> None:
+        """Hand the message on."""
+        print(message, file=sys.stderr)  # noqa: T201 - as above
 
     def step_ended(self, outcome: StepOutcome) -> None:
         """Say what became of the step."""
@@ -73,7 +78,8 @@ class ArtifactflowBackend(AbstractBackend):  # type: ignore[misc]
                 for name, (value, _) in bound.parameters.items():
                     client.log_param(run_id, name, value)
                 with Store.open(find_store(folder)) as store:
-                    record = run_pipeline(bound, store, Options(), Told())
+                    modes = environment_modes((), os.environ, pipeline.steps, pipeline.folder)
+                    record = run_pipeline(bound, store, Options(environments=modes), Told())
             _tell_outcomes(client, run_id, record)
             status = "FINISHED"
         except InterruptedRunError as error:

@@ -22,6 +22,8 @@ CODE_ENDINGS = frozenset(
 MANIFEST_NAME = "mlproject"
 WRITTEN_BY_TOOLS = frozenset({"__pycache__", "mlruns", "wandb", "node_modules"})
 """Folders that running a component fills, whether git is told to ignore them or not."""
+SAVED_MODEL = "MLmodel"
+"""A folder with this file is a model that MLflow saved: data, though it has a copy of the code beside it."""
 MAXIMUM_CONFIG_BYTES = 1 << 20
 
 
@@ -96,7 +98,8 @@ def _code_files(folder: Path) -> Iterator[Path]:
         if entry.name.startswith(".") or entry.name in WRITTEN_BY_TOOLS or entry.is_symlink():
             continue
         if entry.is_dir():
-            yield from _code_files(entry)
+            if not (entry / SAVED_MODEL).is_file():
+                yield from _code_files(entry)
         elif (
             entry.suffix.lower() in CODE_ENDINGS
             and entry.name.lower() != MANIFEST_NAME

@@ -9,7 +9,7 @@ from typing import Any
 
 from artifactflow.artifact import URI_PREFIX, ArtifactRef, check_name
 from artifactflow.contract import MAIN
-from artifactflow.errors import ArtifactflowError, ContractError, NotFoundError, Place, UsageError
+from artifactflow.errors import ArtifactflowError, ContractError, NotFoundError, Place, UsageError, near_matches
 from artifactflow.parameters import (
     REQUIRED,
     Parameter,
@@ -21,6 +21,7 @@ from artifactflow.parameters import (
 )
 from artifactflow.pipeline import (
     Binding,
+    EnvironmentMode,
     Interpolation,
     Literal,
     OutputOf,
@@ -32,8 +33,9 @@ from artifactflow.pipeline import (
 from artifactflow.read.yaml import PIPELINE_BOUNDS, Node, read_yaml, read_yaml_file
 
 PIPELINE_FILES = ("pipeline.yaml", "pipeline.yml")
-PIPELINE_KEYS = ("name", "description", "config", "parameters", "steps")
-STEP_KEYS = ("component", "entry_point", "with", "matrix", "retries", "timeout", "tags", "after", "cache")
+PIPELINE_KEYS = ("name", "description", "config", "track", "parameters", "steps")
+STEP_KEYS = ("component", "entry_point", "with", "matrix", "retries", "timeout", "tags", "after", "env", "cache")
+TRACK_NAMES = ("mlflow", "wandb", "none", "auto")
 PARAMETER_KEYS = ("type", "default", "description", "minimum", "maximum", "choices", "optional", "secret")
 PARAMETER_NAME = r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*"
 """The pattern of a parameter's name; a dot joins the sections of a config file."""
@@ -81,7 +83,20 @@ def pipeline_from_node(root: Node, file: Path, config: Path | None) -> Pipeline:
         parameters=tuple(_parameter(key, node) for key, node in declared.items()),
         steps=tuple(_steps(steps, declared.keys())),
         config=_config(root, file, config),
+        track=_track(root),
     )
+
+
+def _track(root: Node) -> tuple[str, ...] | None:
+    node = root.get("track")
+    if node is None:
+        return None
+    names = (node.value,) if isinstance(node.value, str) else node.strings("track")
+    for name in names:
+        if name not in TRACK_NAMES:
+            near = near_matches(name, TRACK_NAMES)
+            raise node.error(f"track names {', '.join(TRACK_NAMES)}, got {name!r}", hint=near)
+    return tuple(names)
 
 
 def _name(root: Node, default: str) -> str:
@@ -188,6 +203,7 @@ def _steps(steps: Node, parameters: Collection[str]) -> Iterator[Step]:
             timeout=_timeout(node),
             tags=tags.strings("tags") if (tags := node.get("tags")) else (),
             after=after.strings("after") if (after := node.get("after")) else (),
+            env=_environment(node),
             cache=_flag(node, "cache", True),
             place=place,
             places={key: value.place for key, value in bindings.items()},
@@ -216,6 +232,16 @@ def _timeout(step: Node) -> float | None:
     if not seconds:
         raise node.error(f"timeout must be a duration, got {node.shown()}", hint="write it as 90s, 30m or 2h")
     return seconds
+
+
+def _environment(step: Node) -> EnvironmentMode | None:
+    node = step.get("env")
+    if node is None:
+        return None
+    try:
+        return EnvironmentMode(node.string("env"))
+    except ValueError:
+        raise node.error(f"env must be one of {', '.join(EnvironmentMode)}, got {node.shown()}") from None
 
 
 def _count(step: Node, key: str) -> int:

@@ -22,6 +22,9 @@ class Observer(Protocol):
     def warned(self, message: str) -> None:
         """Something that a person should know and that does not stop the run."""
 
+    def noted(self, message: str) -> None:
+        """Something that a person may want to know and that is as it should be."""
+
 
 class Silent:
     """The observer for those who only want the result."""
@@ -36,4 +39,7 @@ class Silent:
         """Say nothing."""
 
     def warned(self, message: str) -> None:
+        """Say nothing."""
+
+    def noted(self, message: str) -> None:
         """Say nothing."""

@@ -6,16 +6,17 @@ A step counts as done only when its group is committed. Until then a power cut m
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from artifactflow.artifact import Version
+from artifactflow.artifact import LATEST
 from artifactflow.errors import ArtifactflowError
 from artifactflow.plan import Decision
 from artifactflow.runner.execute import Execution, StepExecution
 from artifactflow.runner.planner import PlannedStep
+from artifactflow.runner.recorded_uses import logged_aliases
 from artifactflow.store import Store
 
 WAIT_SECONDS: Final = 0.05
@@ -102,13 +103,13 @@ class GroupCommit:
         if placed.error is not None and not isinstance(placed.error, ArtifactflowError):
             raise placed.error
         with self._store.transaction() as transaction:
-            pointed: dict[str, Version] = {}
+            pointed: dict[tuple[str, str], int] = {}
             for finished in self.group:
                 execution = finished.execution
                 if isinstance(execution, Execution):
                     outcomes.append((finished, execution))
                     if finished.planned.decision is Decision.REUSE:
-                        pointed |= {version.name: version for version in execution.outputs.values()}
+                        pointed |= {(name, alias): number for name, number, alias in moved_aliases(execution)}
                     continue
                 try:
                     if placed.error is not None:
@@ -120,12 +121,18 @@ class GroupCommit:
                 else:
                     outcomes.append((finished, registered))
                     for version in registered.outputs.values():
-                        pointed.pop(version.name, None)
-            for version in pointed.values():
-                transaction.point(version.name, version.number)
+                        pointed.pop((version.name, LATEST), None)
+            for (name, alias), number in pointed.items():
+                transaction.point(name, number, alias)
         self.group = []
         return outcomes
 
     def close(self) -> None:
         """End the thread."""
         self._pool.shutdown()
+
+
+def moved_aliases(reused: Execution) -> Iterator[tuple[str, int, str]]:
+    """What reusing a run does to names, as running did: the artifact, the version's number, the alias."""
+    yield from ((version.name, version.number, LATEST) for version in reused.outputs.values())
+    yield from logged_aliases(reused.run)

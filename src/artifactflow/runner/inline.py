@@ -9,14 +9,13 @@ from artifactflow.executors.inline import StepFunctionExecutor
 from artifactflow.executors.step_functions import StepFunctions
 from artifactflow.executors.task import PrintLine
 from artifactflow.runner.binding import BoundStep
-from artifactflow.runner.environments import CURRENT, Environments
+from artifactflow.runner.environments import EnvironmentExecutor
 
 
 class InlineChoice:
     """Gives step functions of the current environment to this process, and every other step to `others`."""
 
-    def __init__(self, environments: Environments, others: Executor) -> None:
-        self._environments = environments
+    def __init__(self, others: EnvironmentExecutor) -> None:
         self._others = others
         self._functions = StepFunctions()
         self._inline = StepFunctionExecutor(self._functions)
@@ -24,17 +23,15 @@ class InlineChoice:
     def choose(self, bound: BoundStep) -> Executor:
         """Who executes the step."""
         reason = self._why_not(bound)
-        return _Elsewhere(self._others, reason) if reason else self._inline
+        return _Elsewhere(self._others.of(bound), reason) if reason else self._inline
 
     def _why_not(self, bound: BoundStep) -> str:
         if bound.step.timeout is not None:
             return "it has a timeout, and what runs in this process cannot be ended"
         reason = self._functions.why_not(bound.component, bound.contract)
-        if reason or self._environments.mode == CURRENT or bound.component.built_in:
-            return reason
-        if self._environments.choose(bound.component).kind.value != CURRENT:
+        if not reason and not self._others.environments.fit(bound).current:
             return "it has an environment of its own"
-        return ""
+        return reason
 
 
 class _Elsewhere:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-from artifactflow.artifact import LATEST, Version
-from artifactflow.environments.current import unsatisfied
+from artifactflow.artifact import Version
 from artifactflow.errors import ArtifactflowError, InterruptedRunError, StepFailedError
 from artifactflow.executors import Stop
 from artifactflow.fetch.git import working_state
@@ -20,15 +18,15 @@ from artifactflow.pipeline import OutputOf, Stored
 from artifactflow.plan import Decision
 from artifactflow.runner.binding import BoundPipeline, shown_value
 from artifactflow.runner.companions import Companion
-from artifactflow.runner.environments import CURRENT
 from artifactflow.runner.events import Observer
 from artifactflow.runner.execute import Execution, StepExecution
-from artifactflow.runner.group_commit import Finished, GroupCommit, Placed
+from artifactflow.runner.group_commit import Finished, GroupCommit, Placed, moved_aliases
 from artifactflow.runner.locks import RunLocks
 from artifactflow.runner.options import ChooseExecutor, Options
 from artifactflow.runner.planner import PlannedStep, Planner
 from artifactflow.runner.scheduler import Scheduler
 from artifactflow.runner.space import RunSpace
+from artifactflow.runner.tracking import tracking_facts
 from artifactflow.runs import PipelineRun, RunStatus, StepOutcome, new_run_id, now
 from artifactflow.store import Store
 
@@ -79,6 +77,7 @@ class PipelineExecution:
         self.running: dict[int, tuple[PlannedStep, float]] = {}
         self.held: dict[int, Finished | None] = {}
         self.commits = GroupCommit(store, self.reports.put)
+        self.source = options.source or working_state(bound.pipeline.folder)
         self.record = PipelineRun(
             id=new_run_id(),
             pipeline=bound.pipeline.name,
@@ -88,7 +87,11 @@ class PipelineExecution:
             },
             sources={name: str(source) for name, (_, source) in bound.parameters.items()},
             started=now(),
-            facts={"pid": os.getpid()},
+            facts={
+                "pid": os.getpid(),
+                **({"source": self.source} if self.source else {}),
+                **tracking_facts(options.tracking),
+            },
         )
         self.space = RunSpace(store, self.record.id)
         # As they are now: a step that runs in this process may change them while another is started.
@@ -100,9 +103,8 @@ class PipelineExecution:
             for source in step.inputs.values():
                 if isinstance(source, Stored):
                     self.store.version(source.ref)  # a missing artifact is found before anything runs
-        if self.options.environment == CURRENT:
-            for message in environment_warnings(self.bound):
-                self.observer.warned(message)
+        selected = [step for step in self.bound.steps if step.step.name in self.selected]
+        self.planner.environments.tell(selected, self.observer)
         try:
             with closing(self.space), closing(self.commits), self._recorded():
                 self._run_steps()
@@ -112,13 +114,6 @@ class PipelineExecution:
                 "the run was stopped", hint=f"what is finished is kept; go on with: {self._rerun()}"
             ) from error
         return self.record
-
-    @cached_property
-    def source(self) -> Mapping[str, str | bool]:
-        """Where the code came from. Asked once, and not at all where everything is reused."""
-        found = dict(self.options.source or working_state(self.bound.pipeline.folder))
-        self.record = replace(self.record, facts={**self.record.facts, "source": found} if found else self.record.facts)
-        return found
 
     def _rerun(self) -> str:
         return self.options.rerun or "the same command again"
@@ -304,7 +299,9 @@ class PipelineExecution:
         """Whether reusing moves `latest`, as running would: it may have moved on, or be about to with a cell before."""
         return finished.planned.decision is Decision.REUSE and (
             (bool(finished.planned.bound.cell) and not self.commits.is_empty())
-            or any(self.store.alias_state(one.name, LATEST).number != one.number for one in reused.outputs.values())
+            or any(
+                self.store.alias_state(name, alias).number != number for name, number, alias in moved_aliases(reused)
+            )
         )
 
     def _commit(self, placed: Placed) -> None:
@@ -379,20 +376,3 @@ class PipelineExecution:
             f"{len(self.errors)} steps failed:\n{messages}",
             hint=f"what is finished is kept; go on with: {self._rerun()}",
         )
-
-
-def environment_warnings(bound: BoundPipeline) -> list[str]:
-    """Where the running environment is not what a component's file asks for, each component once."""
-    messages = []
-    components = {step.component.folder: step.component for step in bound.steps if not step.component.built_in}
-    for component in components.values():
-        if component.environment is None:
-            continue
-        wrong = unsatisfied(component.environment)
-        if wrong:
-            shown = ", ".join(map(str, wrong))
-            messages.append(
-                f"{component.name} runs in the current environment, which {component.environment.file.name} "
-                f"does not describe: {shown} (--env auto builds one that it does)"
-            )
-    return messages

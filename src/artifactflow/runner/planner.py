@@ -18,8 +18,10 @@ from artifactflow.pipeline import OutputOf, Stored
 from artifactflow.plan import Decision, Ingredients, InputIdentity, differences
 from artifactflow.read.code import code_digests, file_digests
 from artifactflow.runner.binding import BoundStep, Gathered, LocalPath
-from artifactflow.runner.environments import CURRENT, Environments
+from artifactflow.runner.environment_modes import EnvironmentModes
+from artifactflow.runner.environments import Environments
 from artifactflow.runner.gather import gathered_tree
+from artifactflow.runner.recorded_uses import reusable_run, why_not_reused
 from artifactflow.runs import Run
 from artifactflow.store import Store
 
@@ -31,8 +33,8 @@ class PlannedStep:
     """A step with its decision.
 
     `versions` are the inputs that are known by now, and `gathered` those that are the folders of a matrix;
-    `ingredients` and `cache_key` are None while an input is still to be made by a step before. `reused` is the run
-    whose outputs serve, for REUSE and SKIP.
+    `ingredients` and `cache_key` are None while an input is still to be made by a step before, or the environment is
+    still to be resolved. `reused` is the run whose outputs serve, for REUSE and SKIP.
     """
 
     bound: BoundStep
@@ -79,7 +81,7 @@ class Planner:
         self.pipeline = pipeline
         self.force = force
         self.use_cache = use_cache
-        self.environments = environments or Environments(CURRENT, store.root if store else None)
+        self.environments = environments or Environments(EnvironmentModes(), store.root if store else None)
         self._results: dict[str, InputIdentity] = {}
         self._code: dict[tuple[Path, Contract], dict[str, str]] = {}
 
@@ -119,20 +121,27 @@ class Planner:
             if name not in self._results:
                 waiting.append(name)
         ingredients = self.ingredients(bound, identities)
+        pending = self.environments.pending(bound)
         forced = self._forced(bound)
         if waiting:
             followed = ", ".join(dict.fromkeys(waiting))
-            changes = [forced] if forced else self._changes(bound, ingredients, waiting)
+            changes = [forced] if forced else self._changes(bound, ingredients, waiting, pending)
             reason = "; ".join([*changes, f"follows {followed}"])
+            return PlannedStep(bound, Decision.RUN, reason, versions, gathered)
+        if pending:
+            reason = forced or "; ".join(self._changes(bound, ingredients, waiting, pending))
             return PlannedStep(bound, Decision.RUN, reason, versions, gathered)
         cache_key = ingredients.cache_key()
         planned = PlannedStep(bound, Decision.RUN, "", versions, gathered, ingredients, cache_key)
         if forced:
             return _with(planned, reason=forced)
-        reused = self.store.cached_run(cache_key) if self.store else None
+        reused, changed = reusable_run(self.store, cache_key) if self.store else (None, [])
         if self.store is None or reused is None:
             # With nothing changed since the last run, that run's record must have lost its key: it is told as it is.
-            return _with(planned, reason="; ".join(self._changes(bound, ingredients, waiting)) or "never run")
+            changes = self._changes(bound, ingredients, waiting)
+            return _with(planned, reason="; ".join(changes) or self._why_not_reused(bound) or "never run")
+        if changed:
+            return _with(planned, reason="; ".join(changed[:SHOWN_DIFFERENCES]))
         lost = [key for key, ref in reused.outputs.items() if not self._present(self.store, ref)]
         if lost:
             return _with(planned, reason=f"output missing: {', '.join(lost)}")
@@ -161,7 +170,7 @@ class Planner:
             parameters=parameters,
             inputs=hashed,
             code=self._code_of(component, contract),
-            environment=self.environments.packages(component),
+            environment=self.environments.packages(bound),
             variables={
                 name: hashlib.sha256(os.environ.get(name, "").encode()).hexdigest()[:12]
                 for name in contract.environment_variables
@@ -178,12 +187,21 @@ class Planner:
             return "step says cache: false"
         return ""
 
-    def _changes(self, bound: BoundStep, ingredients: Ingredients, waiting: list[str]) -> list[str]:
+    def _why_not_reused(self, bound: BoundStep) -> str:
+        last = self.store.last_run(self.pipeline, bound.name) if self.store else None
+        return why_not_reused(last)
+
+    def _changes(self, bound: BoundStep, ingredients: Ingredients, waiting: list[str], pending: str = "") -> list[str]:
         """What is different from the last run: looked up only where there is a change to explain."""
         last = self.store.last_run(self.pipeline, bound.name) if self.store else None
         if last is None:
-            return [] if waiting else ["never run"]
-        found = differences(Ingredients.from_json(last.ingredients), ingredients)
+            return [*([] if waiting else ["never run"]), *([pending] if pending else [])]
+        old = Ingredients.from_json(last.ingredients)
+        if pending:
+            # Nobody knows yet which packages there will be.
+            found = [pending, *differences(replace(old, environment={}), replace(ingredients, environment={}))]
+        else:
+            found = differences(old, ingredients)
         if waiting:
             found = [change for change in found if not change.startswith("input ")]
         if len(found) > SHOWN_DIFFERENCES:

@@ -13,6 +13,7 @@ from artifactflow.errors import NotFoundError
 from artifactflow.pipeline import Given, OutputOf, Pipeline
 from artifactflow.read.component import load_component
 from artifactflow.runner.binding import BoundPipeline, bind
+from artifactflow.runner.bridge import Bridge
 from artifactflow.runner.environments import EnvironmentExecutor, Environments
 from artifactflow.runner.events import Observer, Silent
 from artifactflow.runner.inline import InlineChoice
@@ -21,6 +22,7 @@ from artifactflow.runner.options import ChooseExecutor, Options
 from artifactflow.runner.pipeline_execution import PipelineExecution
 from artifactflow.runner.planner import PlannedStep, Planner
 from artifactflow.runner.space import at_work, clear
+from artifactflow.runner.tracking import Tracking
 from artifactflow.runs import PipelineRun, RunStatus, StepOutcome, now
 from artifactflow.store import Store
 
@@ -60,12 +62,26 @@ def run_pipeline(
     """
     chosen = options or Options()
     selected = chosen.selection.chosen(bound.pipeline.steps)
-    environments = Environments(chosen.environment, store.root)
-    with RunLocks(store.root / "locks") as locks, _executors(chosen, environments) as choose:
+    environments = Environments(chosen.environments, store.root, resolve=True)
+    told = observer or Silent()
+    with (
+        RunLocks(store.root / "locks") as locks,
+        Tracking(store.root, bound, chosen.tracking, wait=chosen.wait_tracking) as tracking,
+        closing(Bridge(store, bound, told.warned)) as bridge,
+        _executors(chosen, environments) as choose,
+    ):
         reconcile(store, locks)
         planner = _planner(bound, store, chosen, environments)
         return PipelineExecution(
-            bound, store, locks, chosen, selected, observer or Silent(), planner=planner, choose_executor=choose
+            bound,
+            store,
+            locks,
+            chosen,
+            selected,
+            told,
+            planner=planner,
+            choose_executor=choose,
+            companions=[*([tracking] if chosen.tracking else []), bridge],
         ).run()
 
 
@@ -76,10 +92,7 @@ def _executors(options: Options, environments: Environments) -> Iterator[ChooseE
         yield options.choose_executor
         return
     with closing(EnvironmentExecutor(environments, cold=options.cold, keep_warm=options.keep_warm)) as executor:
-        if options.inline:
-            yield InlineChoice(environments, executor).choose
-        else:
-            yield lambda _bound: executor
+        yield InlineChoice(executor).choose if options.inline else executor.of
 
 
 def reconcile(store: Store, locks: RunLocks) -> None:
@@ -117,7 +130,7 @@ def _planner(
         bound.pipeline.name,
         force=options.force,
         use_cache=options.use_cache,
-        environments=environments or Environments(options.environment, store.root if store else None),
+        environments=environments or Environments(options.environments, store.root if store else None),
     )
 
 

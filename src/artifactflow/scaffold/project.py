@@ -113,6 +113,7 @@ def _pipeline_text(name: str, component: Design, folder: str) -> str:
         steps=(step,),
         # Their values are in the config file, and a second default here would only disagree with it one day.
         parameters=tuple(replace(each, default=REQUIRED) for each in parameters),
+        track=("mlflow",),
     )
     return write_pipeline_text(
         pipeline,

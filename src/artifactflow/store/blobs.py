@@ -58,7 +58,8 @@ class Blobs:
     def read(self, digest: Digest) -> bytes:
         """A small object's bytes, checked. Raises NotFoundError, and IntegrityError where a byte has changed."""
         try:
-            content = self.path(digest).read_bytes()
+            with _open_regular(self.path(digest)) as stream:
+                content = stream.readall()
         except FileNotFoundError:
             raise NotFoundError(f"the store holds no object {digest}") from None
         if (found := Digest.of(content)) != digest:
@@ -70,7 +71,7 @@ def damaged(path: Path, expected: Digest, found: Digest) -> IntegrityError:
     """The error for an object whose bytes have changed."""
     return IntegrityError(
         f"the object {path} has changed: expected {expected}, got {found}",
-        hint="restore it from a backup of the store, or delete it and run the step that made it again",
+        hint="artifactflow artifacts verify --repair puts it aside and says how to get the content again",
     )
 
 

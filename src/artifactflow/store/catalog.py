@@ -7,17 +7,20 @@ power cut anything may be on the disk, so a catalog that was written before the 
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
 from artifactflow.errors import IntegrityError, OutsideError
 from artifactflow.runs import now
+from artifactflow.store.catalog_sum import sum_path, write_sum
 from artifactflow.store.files import os_errors
 from artifactflow.store.journal import Journal, Position, encode
+from artifactflow.store.layout import FORMAT_VERSION
 from artifactflow.store.locks import hold
 from artifactflow.store.schema import SCHEMA_VERSION, TABLES, Event, apply
 
@@ -81,12 +84,18 @@ class Catalog:
         self._path = path
         self._journal = journal
         self._lock = lock
-        self._identity = {"schema": SCHEMA_VERSION, "store": store_id, "boot": _boot_id()}
+        self.identity: dict[str, str | int] = {
+            "format": FORMAT_VERSION,
+            "schema": SCHEMA_VERSION,
+            "store": store_id,
+            "boot": _boot_id(),
+        }
         self._mutex = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._inode = -1
         self._position = Position()
         self._draft: Draft | None = None
+        self._is_unsummed = False
 
     def read(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
         """The answer to a query over everything in the journal. A catalog found damaged is rebuilt and asked again.
@@ -136,16 +145,37 @@ class Catalog:
                         hint="nothing was stored: do it again",
                     ) from error
 
+    def rebuild(self) -> None:
+        """Build the file anew from the whole journal; the old one is kept until the new one is whole.
+
+        Raises IntegrityError where the journal is damaged, or shorter than what the old file had seen of it.
+        """
+        with self._mutex, hold(self._lock):
+            self._open()
+            self._rebuild()
+
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, and leave its digest where it was written to."""
         with self._mutex:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._disconnect()
+            if self._is_unsummed:
+                self._is_unsummed = False
+                # Nothing depends on it but that a changed byte is found sooner.
+                with suppress(OSError, OutsideError), hold(self._lock, patience=0.05):
+                    if self._journal.ends_at(self._position):
+                        write_sum(self._path, self._position.checksum)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def __del__(self) -> None:
         # A store that nobody closed lets go of its file when it is forgotten; Python 3.13 warns where it does not.
-        self.close()
+        if sys.is_finalizing():
+            self._disconnect()  # too little of Python is left to write a file
+        else:
+            self.close()
 
     def _commit(self, draft: Draft) -> None:
         if not draft.events:
@@ -159,6 +189,7 @@ class Catalog:
             # It has happened all the same: it is in the journal, and whoever looks next replays it from there.
             return
         self._position = position
+        self._is_unsummed = True
 
     def _current(self) -> sqlite3.Connection:
         """A connection that knows the whole journal."""
@@ -178,6 +209,7 @@ class Catalog:
             return self._rebuild()
         if not self._journal.ends_at(self._position):
             self._position = _replay(self._connection, self._journal, self._position)
+            self._is_unsummed = True
         return self._connection
 
     def _is_in_place(self) -> bool:
@@ -191,19 +223,19 @@ class Catalog:
         """Open the file and read the position that it has reached; False where it has to be rebuilt."""
         try:
             if self._connection is None or not self._is_in_place():
-                self.close()
+                self._disconnect()
                 if not self._path.is_file():
                     return False
-                self._connection = _connect(self._path, durable=not self._identity["boot"])
+                self._connection = _connect(self._path, durable=not self.identity["boot"])
                 self._inode = self._path.stat().st_ino
-            meta = _read_meta(self._connection)
+            meta = read_meta(self._connection)
         except sqlite3.Error as error:
             if _is_damage(error):
                 return False
             raise _in_words(error) from error
-        if any(meta.get(name) != value for name, value in self._identity.items()):
+        if any(meta.get(name) != value for name, value in self.identity.items()):
             return False
-        position = _position(meta)
+        position = position_of(meta)
         if position is None:
             return False
         self._position = position
@@ -212,7 +244,7 @@ class Catalog:
     def _rebuild(self) -> sqlite3.Connection:
         """Replay the whole journal into a new file and put it in the old one's place. The lock is held."""
         reached = self._reached()
-        self.close()
+        self._disconnect()
         new = self._path.with_name(f"{self._path.name}.new")
         with os_errors("rebuild the catalog"):
             _remove_database(new)
@@ -221,7 +253,7 @@ class Catalog:
                 connection.execute("PRAGMA journal_mode=OFF")
                 connection.execute("PRAGMA synchronous=OFF")
                 connection.executescript(TABLES)
-                connection.executemany("INSERT INTO meta VALUES (?, ?)", list(self._identity.items()))
+                connection.executemany("INSERT INTO meta VALUES (?, ?)", list(self.identity.items()))
                 end = _replay(connection, self._journal, Position())
             except sqlite3.Error as error:
                 raise _in_words(error) from error
@@ -229,9 +261,8 @@ class Catalog:
                 connection.close()
             if reached is not None:
                 self._journal.cut_short(reached, end)
-            # An old rollback journal must never be played into the new file.
-            _remove_database(self._path)
-            new.rename(self._path)
+            _replace_database(self._path, new)
+            self._is_unsummed = True
         self._open()
         if self._connection is None:
             raise OutsideError(f"the catalog {self._path} was removed while it was built", hint="do it again")
@@ -242,10 +273,10 @@ class Catalog:
         if self._connection is None:
             return None
         try:
-            meta = _read_meta(self._connection)
+            meta = read_meta(self._connection)
         except sqlite3.Error:
             return None
-        return _position(meta) if meta.get("store") == self._identity["store"] else None
+        return position_of(meta) if meta.get("store") == self.identity["store"] else None
 
 
 def _connect(path: Path, *, durable: bool) -> sqlite3.Connection:
@@ -262,11 +293,12 @@ def _connect(path: Path, *, durable: bool) -> sqlite3.Connection:
     return connection
 
 
-def _read_meta(connection: sqlite3.Connection) -> dict[str, str | int]:
+def read_meta(connection: sqlite3.Connection) -> dict[str, str | int]:
+    """What a catalog says of itself: which store's it is, and how far it has read."""
     return dict(connection.execute("SELECT name, value FROM meta"))
 
 
-def _position(meta: Mapping[str, str | int]) -> Position | None:
+def position_of(meta: Mapping[str, str | int]) -> Position | None:
     """How far the catalog has read, or None where it does not say so in order."""
     try:
         return Position(int(meta["segment"]), int(meta["offset"]), str(meta["checksum"]))
@@ -295,6 +327,20 @@ def _replay(connection: sqlite3.Connection, journal: Journal, position: Position
             connection.rollback()
         raise
     return end
+
+
+def _replace_database(path: Path, new: Path) -> None:
+    """Put `new` in the place of the database at `path`, which is kept until then.
+
+    An old rollback journal must never be played into the new file; nor may the old file stand without it.
+    """
+    sum_path(path).unlink(missing_ok=True)
+    aside = path.with_name(f"{path.name}.old")
+    with suppress(FileNotFoundError):
+        path.rename(aside)
+    _remove_database(path)
+    new.rename(path)
+    aside.unlink(missing_ok=True)
 
 
 def _remove_database(path: Path) -> None:

@@ -81,6 +81,9 @@ def _syncfs() -> Callable[[int], int]:
 
     library = ctypes.CDLL(None, use_errno=True)
     return lambda descriptor: ctypes.get_errno() if library.syncfs(descriptor) != 0 else 0
+def no_follow(path: str, flags: int) -> int:
+    """An opener for `open` that fails with ELOOP where the file is a symbolic link."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
 
 def write_durably(path: Path, content: bytes, *, aside: Path) -> bool:
@@ -88,15 +91,17 @@ def write_durably(path: Path, content: bytes, *, aside: Path) -> bool:
 
     `aside` is a path on the same file system to write to first.
     """
-    aside.write_bytes(content)
+    aside.unlink(missing_ok=True)  # what a crash left, or a link that somebody planted
     try:
+        with aside.open("xb") as stream:
+            stream.write(content)
         sync(aside)
         # A link, unlike a rename, fails where the name is taken: of two processes only one makes the file.
         path.hardlink_to(aside)
     except FileExistsError:
         return False
     finally:
-        aside.unlink()
+        aside.unlink(missing_ok=True)
     sync(path.parent)
     return True
 

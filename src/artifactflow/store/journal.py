@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from artifactflow.errors import IntegrityError, Place
-from artifactflow.store.files import os_errors, sync_descriptor, write_durably
+from artifactflow.store.files import no_follow, os_errors, sync_descriptor, write_durably
 
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
-_NO_CHECKSUM: Final = "0" * 64
+NO_CHECKSUM: Final = "0" * 64
 _LOST_SECTOR: Final = bytes(512)
 
 
@@ -30,7 +30,7 @@ class Position:
 
     segment: int = 0
     offset: int = 0
-    checksum: str = _NO_CHECKSUM
+    checksum: str = NO_CHECKSUM
 
 
 class Journal:
@@ -78,7 +78,7 @@ class Journal:
             if position.segment == 0 or position.offset >= self._segment_bytes:
                 position = self._start_segment(position)
             line, checksum = _line(position.checksum, text)
-            descriptor = os.open(self._path(position.segment), os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(self._path(position.segment), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 if os.fstat(descriptor).st_size != position.offset:
                     os.ftruncate(descriptor, position.offset)  # what a crash left incomplete
@@ -120,12 +120,12 @@ class Journal:
     def _segment_records(self, start: Position, *, last: bool) -> Iterator[tuple[Mapping[str, Any], Position]]:
         path = self._path(start.segment)
         position = start
-        with os_errors("read the journal"), path.open("rb") as stream:
+        with os_errors("read the journal"), open(path, "rb", opener=no_follow) as stream:
             stream.seek(position.offset)
             for line in stream:
-                record = _record(line, position.checksum)
+                record = read_line(line, position.checksum)
                 if record is None:
-                    if last and _is_torn(line, position.checksum) and not stream.read(1):
+                    if last and is_torn(line, position.checksum) and not stream.read(1):
                         return
                     raise _damage(path, position.offset, "its checksum does not fit")
                 if position.offset == 0:
@@ -168,7 +168,7 @@ def _checksum(previous: str, content: bytes) -> str:
     return hashlib.sha256(previous.encode() + content).hexdigest()
 
 
-def _record(line: bytes, previous: str) -> Mapping[str, Any] | None:
+def read_line(line: bytes, previous: str) -> Mapping[str, Any] | None:
     """What a line says, or None where it is not whole."""
     if line[64:65] != b" " or line[-1:] != b"\n" or line[:64] != _checksum(previous, line[65:-1]).encode():
         return None
@@ -176,14 +176,14 @@ def _record(line: bytes, previous: str) -> Mapping[str, Any] | None:
     return record
 
 
-def _is_torn(line: bytes, previous: str) -> bool:
+def is_torn(line: bytes, previous: str) -> bool:
     """Whether a crash can explain a bad last line: it ends too early, or sectors of it never reached the disk.
 
     Anything else is a byte that somebody changed, of a record that may have been acknowledged.
     """
     if line.endswith(b"\n"):
         return line.startswith(b"\0") or _LOST_SECTOR in line
-    return _record(line[:-1] + b"\n", previous) is None
+    return read_line(line[:-1] + b"\n", previous) is None
 
 
 def _damage(path: Path, offset: int, why: str) -> IntegrityError:

@@ -59,6 +59,21 @@ class Layout:
         """The lock files."""
         return self.root / "locks"
 
+    @property
+    def loaded(self) -> Path:
+        """Copies for those who load versions in Python, each under the digest of its tree."""
+        return self.root / "loaded"
+
+    @property
+    def quarantine(self) -> Path:
+        """What was found damaged, each with a note. Nothing here is ever deleted by us."""
+        return self.root / "quarantine"
+
+    @property
+    def migration(self) -> Path:
+        """Where a migration to another format is prepared, and what is left to do of one that was decided."""
+        return self.root / "migration"
+
 
 def find_store(start: Path, explicit: Path | None = None) -> Path:
     """The folder of the store that serves `start`; it need not exist yet.
@@ -110,6 +125,7 @@ def open_layout(layout: Layout, *, create: bool) -> str:
                 f"the store {layout.root} cannot be read and written",
                 hint=f"chmod u+rwx {layout.root}, or keep the store elsewhere with --store",
             )
+        refuse_links(layout)
         try:
             content = layout.format.read_bytes()
         except FileNotFoundError:
@@ -117,6 +133,25 @@ def open_layout(layout: Layout, *, create: bool) -> str:
             _create(layout)
             content = layout.format.read_bytes()
     return _read_format(content, layout.format)
+
+
+def refuse_links(layout: Layout) -> None:
+    """Raise IntegrityError where something of the store is a symbolic link: writing there would write elsewhere.
+
+    The store's own folder may be one, which whoever works here has made. Lock files, which are made when they are
+    first needed, and objects are looked at when they are opened.
+    """
+    for folder in (layout.root, layout.objects.parent, layout.objects, layout.journal):
+        try:
+            with os.scandir(folder) as entries:
+                link = next((entry.path for entry in entries if entry.is_symlink()), None)
+        except FileNotFoundError:
+            continue
+        if link is not None:
+            raise IntegrityError(
+                f"{link} is a symbolic link, expected a file or folder of the store's own",
+                hint="find out who made it; put what it points to in its place, or remove it",
+            )
 
 
 def _read_format(content: bytes, path: Path) -> str:
@@ -127,9 +162,12 @@ def _read_format(content: bytes, path: Path) -> str:
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"the store's format file cannot be read: {error}", place=place) from error
     if version != FORMAT_VERSION or hash_name != "sha256":
+        older = isinstance(version, int) and version < FORMAT_VERSION
         raise IntegrityError(
             f"the store has format {version} with {hash_name}, expected {FORMAT_VERSION} with sha256",
-            hint="a newer artifactflow made it: upgrade this one, or keep another store with --store",
+            hint="bring it up to date: artifactflow artifacts migrate"
+            if older
+            else "a newer artifactflow made it: upgrade this one, or keep another store with --store",
             place=place,
         )
     return str(store_id)

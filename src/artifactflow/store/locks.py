@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import threading
 import time
@@ -17,18 +18,24 @@ from artifactflow.store.files import os_errors
 PATIENCE: Final = 60.0
 """Seconds to wait for a lock."""
 
+_TURNS: Final = (0.25, 0.5, 1.0, 2.0)
+"""Seconds that the collector stands in the gate in its first tries, the last of them in all that follow."""
+
 
 @contextmanager
-def hold(path: Path, *, shared: bool = False, patience: float = PATIENCE) -> Iterator[None]:
-    """Hold the lock at `path` during the body, alone or `shared` with others who share it.
+def hold(path: Path, *, shared: bool = False, patience: float = PATIENCE, inherited: bool = False) -> Iterator[int]:
+    """Hold the lock at `path` during the body, alone or `shared` with others who share it; gives its descriptor.
 
-    Not to be taken twice by one thread. Raises OutsideError after `patience` seconds.
+    Not to be taken twice by one thread. Where the descriptor is `inherited` by child processes and the body fails, or
+    this process is killed, the lock lasts until they have ended. Raises OutsideError after `patience` seconds.
     """
     descriptor = _acquire(path, shared=shared, patience=patience)
     try:
-        yield
-    finally:
-        _release(descriptor)
+        yield descriptor
+    except BaseException:
+        os.close(descriptor) if inherited else _release(descriptor)
+        raise
+    _release(descriptor)
 
 
 class Turnstile:
@@ -58,10 +65,32 @@ class Turnstile:
             if depth == 0:
                 _release(descriptor)
 
+    @contextmanager
+    def collecting(self, *, patience: float = 10 * PATIENCE) -> Iterator[None]:
+        """Keep everybody out who puts or registers, once those inside are done. Keep the body short.
+
+        A put may take long, and whoever waits at the gate meanwhile shall not wait as long: after two seconds the
+        collector steps aside for as long, and tries again. Raises OutsideError after `patience` seconds.
+        """
+        deadline = time.monotonic() + patience
+        for turn in itertools.chain(_TURNS, itertools.repeat(_TURNS[-1])):
+            try:
+                with hold(self._gate):
+                    descriptor = _acquire(self._collector, shared=False, patience=turn)
+                break
+            except OutsideError as error:
+                if time.monotonic() > deadline or isinstance(error.__cause__, OSError):
+                    raise
+            time.sleep(turn)
+        try:
+            yield
+        finally:
+            _release(descriptor)
+
 
 def _acquire(path: Path, *, shared: bool, patience: float) -> int:
     with os_errors(f"take the lock {path.name}"):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     deadline = time.monotonic() + patience
     pause = 0.0005

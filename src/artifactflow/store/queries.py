@@ -26,10 +26,22 @@ class ArtifactSummary:
 
 @dataclass(frozen=True, slots=True)
 class AliasState:
-    """Where an alias points and how often it has been set; generation 0 is an alias that does not exist yet."""
+    """Where an alias points and how often it has been set; generation 0 is an alias that does not exist yet.
+
+    The alias of a removed version points nowhere: it has a generation and no number.
+    """
 
     number: int | None = None
     generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedVersion:
+    """A version that is gone: what it was, when it was removed (UTC, ISO 8601) and by what."""
+
+    version: Version
+    time: str
+    reason: str
 
 
 def versions(connection: sqlite3.Connection, name: str | None = None) -> list[Version]:
@@ -54,6 +66,12 @@ def version(connection: sqlite3.Connection, ref: ArtifactRef) -> Version:
 
 
 def _no_version(connection: sqlite3.Connection, ref: ArtifactRef) -> NotFoundError:
+    gone = removed_version(connection, ref.name, ref.number) if ref.number is not None else None
+    if gone is not None:
+        return NotFoundError(
+            f"{ref} was removed on {gone.time[:10]} by {gone.reason}",
+            hint=f"artifactflow artifacts ls {ref.name} shows what there is",
+        )
     names = [name for (name,) in connection.execute("SELECT DISTINCT name FROM versions ORDER BY name")]
     if ref.name not in names:
         return NotFoundError(f"there is no artifact {ref.name!r}", hint=near_matches(ref.name, names))
@@ -76,15 +94,45 @@ def version_with(connection: sqlite3.Connection, name: str, digest: Digest) -> V
     return _version(row[0]) if row else None
 
 
+def removed_version(connection: sqlite3.Connection, name: str, number: int) -> RemovedVersion | None:
+    """What a removed version was, or None for one that is there or never was."""
+    row = connection.execute(
+        "SELECT record, time, reason FROM removed WHERE name = ? AND number = ?", (name, number)
+    ).fetchone()
+    return RemovedVersion(_version(row[0]), row[1], row[2]) if row else None
+
+
+def made_from(connection: sqlite3.Connection, ref: str) -> list[str]:
+    """The versions that are there and that a run made from `ref`, written `name:v3`; sorted."""
+    made = {output for run in runs_using(connection, ref) for output in run.outputs.values()} - {ref}
+    return sorted(output for output in made if is_there(connection, output))
+
+
+def is_there(connection: sqlite3.Connection, ref: str) -> bool:
+    """Whether the version `ref`, written `name:v3`, exists and has not been removed."""
+    parsed = ArtifactRef.parse(ref)
+    of_version = (parsed.name, parsed.number)
+    return connection.execute("SELECT 1 FROM versions WHERE name = ? AND number = ?", of_version).fetchone() is not None
+
+
 def highest_number(connection: sqlite3.Connection, name: str) -> int:
     """The highest number that a version of `name` ever had, 0 where there was none."""
     row = connection.execute("SELECT highest FROM artifacts WHERE name = ?", (name,)).fetchone()
     return int(row[0]) if row else 0
 
 
+def highest_present(connection: sqlite3.Connection, name: str) -> int | None:
+    """The highest number of the versions that are there, None where there is none."""
+    (number,) = connection.execute("SELECT max(number) FROM versions WHERE name = ?", (name,)).fetchone()
+    return None if number is None else int(number)
+
+
 def aliases(connection: sqlite3.Connection, name: str) -> dict[str, int]:
     """The aliases of an artifact, sorted, and the numbers that they point to."""
-    return dict(connection.execute("SELECT alias, number FROM aliases WHERE name = ? ORDER BY alias", (name,)))
+    rows = connection.execute(
+        "SELECT alias, number FROM aliases WHERE name = ? AND number IS NOT NULL ORDER BY alias", (name,)
+    )
+    return dict(rows)
 
 
 def alias_state(connection: sqlite3.Connection, name: str, alias: str) -> AliasState:
@@ -132,6 +180,15 @@ def cached_run(connection: sqlite3.Connection, cache_key: str) -> Run | None:
         (cache_key, RunStatus.FINISHED.value),
     ).fetchone()
     return Run.from_json(_record(row[0])) if row else None
+
+
+def cached_runs(connection: sqlite3.Connection, cache_key: str, limit: int = 20) -> list[Run]:
+    """The last runs with this cache key that finished, newest first."""
+    rows = connection.execute(
+        "SELECT record FROM runs WHERE cache_key = ? AND cache_key != '' AND status = ? ORDER BY sequence DESC LIMIT ?",
+        (cache_key, RunStatus.FINISHED.value, limit),
+    )
+    return [Run.from_json(_record(text)) for (text,) in rows]
 
 
 def last_run(connection: sqlite3.Connection, pipeline: str, step: str) -> Run | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from artifactflow.errors import IntegrityError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised with every change of the tables: a catalog of another version is rebuilt."""
 
 TABLES: Final = """
@@ -20,8 +20,12 @@ CREATE TABLE versions (
     PRIMARY KEY (name, number)
 ) WITHOUT ROWID;
 CREATE INDEX versions_by_digest ON versions (name, digest);
+CREATE TABLE removed (
+    name TEXT NOT NULL, number INTEGER NOT NULL, time TEXT NOT NULL, reason TEXT NOT NULL, record TEXT NOT NULL,
+    PRIMARY KEY (name, number)
+) WITHOUT ROWID;
 CREATE TABLE aliases (
-    name TEXT NOT NULL, alias TEXT NOT NULL, number INTEGER NOT NULL, generation INTEGER NOT NULL,
+    name TEXT NOT NULL, alias TEXT NOT NULL, number INTEGER, generation INTEGER NOT NULL,
     PRIMARY KEY (name, alias)
 ) WITHOUT ROWID;
 CREATE TABLE runs (
@@ -40,7 +44,10 @@ CREATE INDEX pipeline_runs_by_time ON pipeline_runs (started, sequence);
 """
 
 Event = Mapping[str, Any]
-"""One thing that happened: `{"version": …}`, `{"alias": …}`, `{"run": …}` or `{"pipeline_run": …}`."""
+"""One thing that happened: `{"version": …}`, `{"removal": …}`, `{"alias": …}`, `{"run": …}` or `{"pipeline_run": …}`.
+
+An alias whose version is null points nowhere any more; its generation still counts on.
+"""
 
 
 def apply(connection: sqlite3.Connection, event: Event) -> None:
@@ -48,6 +55,8 @@ def apply(connection: sqlite3.Connection, event: Event) -> None:
     match event:
         case {"version": version}:
             _apply_version(connection, version)
+        case {"removal": removal}:
+            _apply_removal(connection, removal)
         case {"alias": alias}:
             connection.execute(
                 "INSERT OR REPLACE INTO aliases VALUES (?, ?, ?, ?)",
@@ -77,6 +86,15 @@ def _apply_version(connection: sqlite3.Connection, version: Mapping[str, Any]) -
         "INSERT INTO artifacts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET highest = max(highest, excluded.highest)",
         (name, number),
     )
+
+
+def _apply_removal(connection: sqlite3.Connection, removal: Mapping[str, Any]) -> None:
+    of_version = (removal["name"], removal["version"])
+    connection.execute(
+        "INSERT INTO removed SELECT name, number, ?, ?, record FROM versions WHERE name = ? AND number = ?",
+        (removal["time"], removal["reason"], *of_version),
+    )
+    connection.execute("DELETE FROM versions WHERE name = ? AND number = ?", of_version)
 
 
 def _apply_run(connection: sqlite3.Connection, run: Mapping[str, Any]) -> None:

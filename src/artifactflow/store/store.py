@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,13 +16,20 @@ from artifactflow.store import blobs, handout, queries, trees
 from artifactflow.store.blobs import Batch, Blobs
 from artifactflow.store.catalog import Catalog
 from artifactflow.store.files import os_errors, remove
+from artifactflow.store.findings import Report
+from artifactflow.store.gc import GRACE_SECONDS, Freed, collect
 from artifactflow.store.handout import HandedOut
 from artifactflow.store.journal import SEGMENT_BYTES, Journal
 from artifactflow.store.layout import Layout, open_layout
 from artifactflow.store.locks import Turnstile
-from artifactflow.store.queries import AliasState, ArtifactSummary
+from artifactflow.store.migrate import finish_migration
+from artifactflow.store.parts import Parts
+from artifactflow.store.queries import AliasState, ArtifactSummary, RemovedVersion
+from artifactflow.store.remove import remove_versions
+from artifactflow.store.repair import repair as repair_store
 from artifactflow.store.transaction import Transaction
 from artifactflow.store.trees import Staged
+from artifactflow.store.verify import Progress, verify, verify_versions
 
 
 class Store:
@@ -39,6 +46,7 @@ class Store:
         self._turnstile = Turnstile(layout.locks)
         journal = Journal(layout.journal, store_id, segment_bytes=segment_bytes)
         self._catalog = Catalog(layout.catalog, journal, layout.locks / "journal", store_id)
+        self._parts = Parts(layout, store_id, self._blobs, journal, self._catalog, self._turnstile)
 
     @classmethod
     def open(cls, root: Path, *, create: bool = True, segment_bytes: int = SEGMENT_BYTES) -> Self:
@@ -49,7 +57,11 @@ class Store:
         user or has a newer format, OutsideError where it cannot be read and written.
         """
         layout = Layout(Path(root).absolute())
-        return cls(layout, open_layout(layout, create=create), segment_bytes=segment_bytes)
+        store_id = open_layout(layout, create=create)
+        if layout.migration.exists():
+            finish_migration(layout)
+            store_id = open_layout(layout, create=False)
+        return cls(layout, store_id, segment_bytes=segment_bytes)
 
     def close(self) -> None:
         """Let go of the catalog. The store can be used again afterwards."""
@@ -166,6 +178,52 @@ class Store:
         with self.transaction() as transaction:
             return transaction.compare_and_point(name, number, alias, expected_generation)
 
+    def remove(self, ref: ArtifactRef | str, *, everything: bool = False, force: bool = False) -> list[Version]:
+        """Remove a version, or with `everything` all of its name, and return what they were; see `remove_versions`."""
+        parsed = ArtifactRef.parse(ref) if isinstance(ref, str) else ref
+        return remove_versions(self._parts, self.transaction, parsed, everything=everything, force=force)
+
+    # Upkeep
+
+    def verify(self, ref: str | None = None, *, repair: bool = False, progress: Progress | None = None) -> Report:
+        """Read everything, or the objects of `name` or `name:v3`, and tell every byte that is not as it was written.
+
+        With `repair` damaged objects are put aside and a catalog that differs from the journal is built again.
+        """
+        if ref is None:
+            with self.temporary_folder("verify-") as aside:
+                report = verify(self._parts, aside, progress=progress)
+        else:
+            report = verify_versions(self._parts, ref, progress=progress)
+        return repair_store(self._parts, report) if repair and report.faults else report
+
+    def rebuild(self) -> None:
+        """Build the whole catalog, versions, aliases, lineage and runs, again from the journal.
+
+        Raises IntegrityError where the journal is damaged; the catalog is as it was then.
+        """
+        self._catalog.rebuild()
+
+    def collect(
+        self,
+        *,
+        keep: int | None = None,
+        older_than: float | None = None,
+        grace: float = GRACE_SECONDS,
+        dry_run: bool = False,
+        is_running: Callable[[str], bool],
+    ) -> Freed:
+        """Remove what nothing refers to, and versions that `keep` and `older_than` (seconds) retire: `gc.collect`."""
+        return collect(
+            self._parts,
+            self.transaction,
+            keep=keep,
+            older_than=older_than,
+            grace=grace,
+            dry_run=dry_run,
+            is_running=is_running,
+        )
+
     # Questions
 
     def version(self, ref: ArtifactRef | str) -> Version:
@@ -176,6 +234,14 @@ class Store:
     def versions(self, name: str | None = None) -> list[Version]:
         """All versions, or those of one artifact, ordered by name and number."""
         return self._catalog.read(lambda connection: queries.versions(connection, name))
+
+    def removed_version(self, ref: ArtifactRef | str) -> RemovedVersion | None:
+        """What a removed version, named by its number, was; None for one that is there or never was."""
+        parsed = ArtifactRef.parse(ref) if isinstance(ref, str) else ref
+        number = parsed.number
+        if number is None:
+            return None
+        return self._catalog.read(lambda connection: queries.removed_version(connection, parsed.name, number))
 
     def aliases(self, name: str) -> dict[str, int]:
         """The aliases of an artifact and the numbers that they point to."""
@@ -204,6 +270,10 @@ class Store:
     def cached_run(self, cache_key: str) -> Run | None:
         """The last run with this cache key that finished; None for the empty key of what must not be reused."""
         return self._catalog.read(lambda connection: queries.cached_run(connection, cache_key))
+
+    def cached_runs(self, cache_key: str) -> list[Run]:
+        """The last runs with this cache key that finished, newest first, as many as a plan may choose from."""
+        return self._catalog.read(lambda connection: queries.cached_runs(connection, cache_key))
 
     def last_run(self, pipeline: str, step: str) -> Run | None:
         """The last run of a pipeline's step that finished."""

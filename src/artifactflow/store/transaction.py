@@ -100,6 +100,36 @@ class Transaction:
             )
         return self._set_alias(name, number, alias, state.generation + 1)
 
+    def remove(self, name: str, number: int, *, reason: str) -> Version:
+        """Remove a version, whoever needs it, and return what it was. Its number is not used again.
+
+        Where `latest` pointed to it, it moves to the highest number that is left; other aliases point nowhere then.
+        The bytes stay until the garbage is collected. Raises NotFoundError where there is no such version.
+        """
+        connection = self._draft.connection
+        version = queries.version(connection, ArtifactRef(name, f"v{number}"))
+        pointing = [alias for alias, target in queries.aliases(connection, name).items() if target == number]
+        self._draft.add({"removal": {"name": name, "version": number, "time": now(), "reason": reason}})
+        left = queries.highest_present(connection, name)
+        for alias in pointing:
+            generation = queries.alias_state(connection, name, alias).generation + 1
+            self._set_alias(name, left if alias == LATEST else None, alias, generation)
+        return version
+
+    def versions(self, name: str) -> list[Version]:
+        """The versions of an artifact as this transaction sees them, by number."""
+        return queries.versions(self._draft.connection, name)
+
+    def has(self, name: str, number: int) -> bool:
+        """Whether there is such a version."""
+        return queries.is_there(self._draft.connection, f"{name}:v{number}")
+
+    def needed_by(self, name: str, number: int) -> list[str]:
+        """What stands against removing a version: its aliases, `latest` among them, and the versions made from it."""
+        connection = self._draft.connection
+        aliases = [f"{name}:{alias}" for alias, to in queries.aliases(connection, name).items() if to == number]
+        return aliases + queries.made_from(connection, f"{name}:v{number}")
+
     def record_run(self, run: Run) -> None:
         """Record a run; a later record with the same id replaces it. Raises UsageError for facts that are no JSON."""
         with _json_errors("the record of a run"):
@@ -116,7 +146,7 @@ class Transaction:
         with self._draft.part():
             yield
 
-    def _set_alias(self, name: str, number: int, alias: str, generation: int) -> int:
+    def _set_alias(self, name: str, number: int | None, alias: str, generation: int) -> int:
         self._draft.add({"alias": {"name": name, "alias": alias, "version": number, "generation": generation}})
         return generation
 

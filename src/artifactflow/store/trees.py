@@ -180,7 +180,9 @@ def _copy_entry(blobs: Blobs, entry: TreeEntry, path: Path) -> None:
 
 
 def copy_object(source: Path, entry: TreeEntry, path: Path) -> None:
-    """Copy an object's bytes. Raises IntegrityError where the store has lost it."""
+    """Copy an object's bytes. Raises IntegrityError where the store has lost it, or has something else in its place."""
+    if source.is_symlink() or (source.exists() and not source.is_file()):
+        raise lost(entry)
     try:
         copy_file(source, path)
     except FileNotFoundError as error:

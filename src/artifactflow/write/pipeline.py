@@ -42,6 +42,9 @@ def write_pipeline_text(
     lines = [*_comment(heading), f"name: {format_text(pipeline.name, flow=False)}"]
     if config:
         lines.append(f"config: {format_text(config, flow=False)}")
+    if pipeline.track is not None:
+        names = ", ".join(pipeline.track)
+        lines.append(f"track: {names}" if len(pipeline.track) == 1 else f"track: [{names}]")
     if pipeline.parameters:
         lines.append("parameters:")
         for parameter in pipeline.parameters:
@@ -73,6 +76,8 @@ def _step(step: Step) -> list[str]:
         lines.append(f"    tags: {_format(step.tags)}")
     if step.after:
         lines.append(f"    after: {_format(step.after)}")
+    if step.env:
+        lines.append(f"    env: {step.env}")
     if not step.cache:
         lines.append("    cache: false")
     return lines

@@ -1,0 +1,109 @@
+"""Hashing every object of a store, on all cores."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from artifactflow.artifact import Digest
+from artifactflow.errors import IntegrityError
+from artifactflow.store.files import BLOCK
+
+_BATCH: Final = 256
+"""Objects handed to a process at once."""
+
+_WORTH_PROCESSES: Final = 512
+"""Fewer objects, and fewer bytes than `_WORTH_BYTES`, are hashed here sooner than processes are started for them."""
+
+_WORTH_BYTES: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """What was found under an object's name: the digest of its bytes, or why it has none. `stamp` tells it again."""
+
+    path: str
+    digest: str = ""
+    size: int = 0
+    why: str = ""
+    stamp: tuple[int, int, int] = (0, 0, 0)
+
+
+def named_objects(folder: Path) -> Iterator[str]:
+    """The path of everything that stands where objects stand."""
+    for prefix in sorted(entry.path for entry in os.scandir(folder)):
+        if Path(prefix).is_dir() and not Path(prefix).is_symlink():
+            with os.scandir(prefix) as entries:
+                yield from (entry.path for entry in entries)
+        else:
+            yield prefix
+
+
+def digest_in_name(path: str) -> Digest | None:
+    """The digest that an object's path spells, None where it spells none."""
+    prefix, rest = Path(path).parts[-2:]
+    try:
+        return Digest(prefix + rest) if len(prefix) == 2 else None
+    except IntegrityError:
+        return None
+
+
+def hash_all(paths: Sequence[str]) -> Iterator[Hashed]:
+    """Hash files, in any order; several processes share many or large ones."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores == 1 or not _is_much(paths):
+        yield from map(hash_object, paths)
+        return
+    import multiprocessing
+
+    # Threads would share one interpreter, which is what small files wait for.
+    with multiprocessing.get_context("fork").Pool(cores) as pool:
+        for found in pool.imap_unordered(_hash_batch, _batches(paths)):
+            yield from found
+
+
+def hash_object(path: str) -> Hashed:
+    """Hash one file. What cannot be read, or is no regular file, is an answer too."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        link = Path(path).is_symlink()
+        return Hashed(path, why="a symbolic link" if link else f"not readable: {error.strerror}")
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return Hashed(path, why="no regular file")
+        with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as stream:
+            if found.st_size < BLOCK:
+                digest = hashlib.sha256(stream.readall()).hexdigest()
+            else:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        return Hashed(path, why=f"not readable: {error.strerror}")
+    finally:
+        os.close(descriptor)
+    return Hashed(path, digest, found.st_size, stamp=(found.st_ino, found.st_mtime_ns, found.st_ctime_ns))
+
+
+def _hash_batch(paths: Iterable[str]) -> list[Hashed]:
+    return [hash_object(path) for path in paths]
+
+
+def _is_much(paths: Sequence[str]) -> bool:
+    if len(paths) >= _WORTH_PROCESSES:
+        return True
+    return len(paths) > 1 and sum(os.lstat(path).st_size for path in paths) >= _WORTH_BYTES
+
+
+def _batches(paths: Sequence[str]) -> Iterator[list[str]]:
+    """A few paths at a time where there are few: then they are large, and every core gets its share."""
+    size = _BATCH if len(paths) >= _WORTH_PROCESSES else 1
+    remaining = iter(paths)
+    while batch := list(islice(remaining, size)):
+        yield batch

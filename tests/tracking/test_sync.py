@@ -1,0 +1,130 @@
+"""Runs with a key, and `artifactflow sync`: the requests, seen from a scripted endpoint that speaks W&B's GraphQL.
+
+No server of W&B's is asked. The endpoint says that it has every artifact's bytes already, so none are sent.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+ARTIFACT = {"id": "QXJ0aWZhY3Q6MQ==", "state": "COMMITTED", "artifactSequence": {"id": "s", "latestArtifact": None}}
+
+
+def answer_to(operation: str, variables: dict[str, Any], address: str) -> dict[str, Any]:
+    """What a server would say to an operation of W&B's, as far as its client looks at it."""
+    match operation:
+        case "UpsertBucket":
+            project = {"name": variables["project"], "entity": {"name": "someone"}}
+            bucket = {
+                "id": "b",
+                "name": variables["name"],
+                "displayName": "",
+                "historyLineCount": 0,
+                "project": project,
+            }
+            return {"upsertBucket": {"bucket": bucket, "inserted": True}}
+        case "Viewer":
+            person = {"id": "1", "entity": "someone", "username": "someone", "email": "", "flags": "{}"}
+            return {"viewer": {**person, "teams": {"edges": []}}}
+        case "ServerFeaturesQuery":
+            return {"serverInfo": {"features": []}}
+        case "CreateArtifact":
+            return {"createArtifact": {"artifact": ARTIFACT}}
+        case "UseArtifact":
+            return {"useArtifact": {"artifact": ARTIFACT}}
+        case "CreateRunFiles":
+            files = [{"name": name, "uploadUrl": f"{address}/upload"} for name in variables["files"]]
+            return {"createRunFiles": {"runID": "b", "uploadHeaders": [], "files": files}}
+    return {"project": None}  # as for any question about what is there
+
+
+class Endpoint(ThreadingHTTPServer):
+    """Answers by the name of the operation, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        super().__init__(("127.0.0.1", 0), Answering)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def variables(self, operation: str) -> list[dict[str, Any]]:
+        return [variables for name, variables in self.asked if name == operation]
+
+
+class Answering(BaseHTTPRequestHandler):
+    server: Endpoint
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        content = json.loads(body) if body.startswith(b"{") else {}
+        operation = content.get("operationName", self.path)
+        self.server.asked.append((operation, content.get("variables", content)))
+        self._send({"data": answer_to(operation, content.get("variables", {}), self.server.address)})
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._send({})
+
+    def _send(self, content: dict[str, Any]) -> None:
+        answer = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with Endpoint() as server:
+        yield server
+        server.shutdown()
+
+
+def test_sync_sends_each_offline_run_with_its_artifacts_and_lineage_once(told: Any, endpoint: Endpoint):
+    project, _ = told
+    server = {"WANDB_API_KEY": "k" * 40, "WANDB_BASE_URL": endpoint.address}
+    done = project.call("sync", "--json", **server)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["wandb"]["sent"]) == 4
+
+    runs = {row["displayName"]: row for row in endpoint.variables("UpsertBucket") if row.get("displayName")}
+    assert set(runs) == {"download", "describe", "train", "logs"}
+    assert runs["train"]["project"] == "flowers"
+    assert runs["train"]["groupName"] == runs["describe"]["groupName"]
+    assert json.loads(runs["train"]["config"])["max_iter"] == {"value": 200}
+
+    logged = [row["input"] for row in endpoint.variables("CreateArtifact")]
+    model = next(row for row in logged if row["artifactCollectionName"] == "flower-model")
+    assert model["artifactTypeName"] == "model"
+    assert json.loads(model["metadata"])["artifactflow"]["version"] == "flower-model:v1"
+    assert endpoint.variables("UseArtifact"), "what a run used is said, too"
+
+    asked = len(endpoint.variables("UpsertBucket"))
+    again = project.call("sync", **server)
+    assert "0 sent, 0 waiting" in again.stdout
+    assert len(endpoint.variables("UpsertBucket")) == asked
+
+
+def test_with_a_key_a_run_goes_to_the_server_at_once(project: Any, endpoint: Endpoint):
+    project.write(
+        "pipeline.yaml",
+        "steps:\n  download: {component: artifactflow:download, with: {file_url: pkg:sklearn.datasets.data/iris.csv}}\n",
+    )
+    server = {"WANDB_API_KEY": "k" * 40, "WANDB_BASE_URL": endpoint.address}
+    done = project.call("run-pipeline", "--wait-tracking", **server)
+    assert done.returncode == 0, done.stderr
+    assert "wandb was told in" in done.stdout
+    assert [row["displayName"] for row in endpoint.variables("UpsertBucket") if row.get("displayName")] == ["download"]
+    assert [row["input"]["artifactCollectionName"] for row in endpoint.variables("CreateArtifact")] == ["iris"]
+    assert not list((project.store / "wandb").glob("offline-run-*"))
