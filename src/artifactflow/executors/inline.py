@@ -34,7 +34,7 @@ class InlineExecutor:
         with (
             task.log.open("a", encoding="utf-8") as log,
             contextlib.redirect_stdout(_Lines(log, _to(sys.stdout, print_line))) as lines,
-            _variables(task.environment),
+            _variables(task.environment, dict(os.environ)),
             _measured() as facts,
         ):
             try:
@@ -60,6 +60,7 @@ class StepFunctionExecutor:
 
     def __init__(self, functions: StepFunctions) -> None:
         self.functions = functions
+        self._variables = dict(os.environ)
 
     def execute(self, task: Task, print_line: PrintLine, stop: Stop) -> Ended:
         """Exit code 0, that of an artifactflow error or of `sys.exit`, or 1 for another exception."""
@@ -70,7 +71,7 @@ class StepFunctionExecutor:
             _Lines(printed, _to(sys.stdout, print_line)) as lines,
             contextlib.redirect_stdout(lines),
             contextlib.redirect_stderr(lines),
-            _variables(task.environment),
+            _variables(task.environment, self._variables),
             _measured() as facts,
         ):
             try:
@@ -149,19 +150,17 @@ class _Lines(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def _variables(wanted: Mapping[str, str]) -> Iterator[None]:
-    """Have environment variables as wanted during the body, and as they were after it."""
-    before = dict(os.environ)
+def _variables(wanted: Mapping[str, str], before: Mapping[str, str]) -> Iterator[None]:
+    """Have environment variables as wanted during the body, and as they were `before` after it."""
     for name, value in wanted.items():
         if before.get(name) != value:
             os.environ[name] = value
     try:
         yield
     finally:
-        if os.environ != before:
-            now = dict(os.environ)
-            for name in now.keys() - before.keys():
-                del os.environ[name]
-            for name, value in before.items():
-                if now.get(name) != value:
-                    os.environ[name] = value
+        now = dict(os.environ)
+        for name in now.keys() - before.keys():
+            del os.environ[name]
+        for name, value in before.items():
+            if now.get(name) != value:
+                os.environ[name] = value
