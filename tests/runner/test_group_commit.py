@@ -3,12 +3,13 @@
 import pytest
 
 from artifactflow.errors import ContractError, StepFailedError
-from artifactflow.runner import Options, read_log
+from artifactflow.runner import Options
 from artifactflow.runner.environments import EnvironmentExecutor, Environments
 from artifactflow.runner.locks import RunLocks
 from artifactflow.runner.pipeline_execution import PipelineExecution
 from artifactflow.runner.planner import Planner
 from artifactflow.runs import RunStatus
+from artifactflow.store.logs import log_place
 
 MANY = "steps: {make: {component: make, matrix: {count: [1, 2, 3, 4, 5, 6, 7, 8, 9]}}}"
 
@@ -38,7 +39,9 @@ def test_each_step_keeps_its_own_log(project):
     project.component("shy", SHY, main=SHY_MAIN)
     project.pipeline("steps: {shy: {component: shy, matrix: {number: [1, 2, 3, 4, 5, 6]}}}")
     project.run(Options(jobs=2))
-    logs = {run.parameters["number"]: read_log(project.store, run).decode() for run in project.store.runs()}
+    logs = {
+        run.parameters["number"]: log_place(project.store.root, run.log).read().decode() for run in project.store.runs()
+    }
     assert logs == {number: f"number {number}\n" if number % 2 else "" for number in range(1, 7)}
 
 
@@ -73,6 +76,9 @@ class Refusing:
 
     def environment(self, run, bound, folder):
         return {}
+
+    def left(self, run, bound):
+        pass
 
     def ended(self, run, bound):
         if run.status is RunStatus.FINISHED and bound.parameters["count"] == 5:

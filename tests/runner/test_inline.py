@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from artifactflow.errors import StepFailedError
-from artifactflow.runner import Options, read_log
+from artifactflow.runner import Options
+from artifactflow.store.logs import log_place
 
 WRITE = """
     name: {name}
@@ -75,7 +76,7 @@ def test_step_functions_run_in_this_process_with_folder_modules_and_log_of_their
         assert run.facts["peak_memory"] > 0
         assert run.facts["cpu_seconds"] >= 0
         assert run.exit_code == 0
-        log = read_log(words.store, run).decode()
+        log = log_place(words.store.root, run.log).read().decode()
         assert log == f"writing Hey {words.folder / run.step} {run.step}\naside\n"
 
 
@@ -90,7 +91,7 @@ def test_an_exception_is_a_failed_step_with_its_traceback_in_the_log(words, word
     with pytest.raises(StepFailedError, match=f"failed with exit code {code}"):
         words.run(Options(inline=True, keep_going=True))
     failed = next(run for run in words.store.runs() if run.step == "loud")
-    assert printed in read_log(words.store, failed).decode()
+    assert printed in log_place(words.store.root, failed.log).read().decode()
     assert words.text("quiet") == "hellohello"
 
 

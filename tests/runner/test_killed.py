@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from artifactflow.runner.space import RUNNING_NAME
 from artifactflow.runs import RunStatus
 from artifactflow.store import Store
+from artifactflow.store.at_work import RUNNING_NAME
 
 MADE = """
     name: {name}

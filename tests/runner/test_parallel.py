@@ -9,8 +9,9 @@ import pytest
 
 from artifactflow.errors import InterruptedRunError, StepFailedError
 from artifactflow.executors import Stop
-from artifactflow.runner import Options, read_log
+from artifactflow.runner import Options
 from artifactflow.runs import RunStatus
+from artifactflow.store.logs import log_place
 
 MEET = """
     name: meet
@@ -118,7 +119,7 @@ def test_a_failed_step_is_tried_again(project):
     record = project.run()
     assert record.steps[0].decision == "RUN"
     assert (project.folder / "make" / "tries").read_text() == "xx"
-    log = read_log(project.store, project.store.runs()[0]).decode()
+    log = log_place(project.store.root, project.store.runs()[0].log).read().decode()
     assert "not yet" in log
     assert "making flaky" in log
 

@@ -12,9 +12,10 @@ from artifactflow.cli.render import print_json, print_table, seconds_text, shown
 from artifactflow.cli.stores import StoreOption, existing_store, required_store
 from artifactflow.errors import NotFoundError
 from artifactflow.parameters import format_value
-from artifactflow.runner import follow_log, read_log, running_step
+from artifactflow.runner import follow_log, running_step
 from artifactflow.runs import PipelineRun, Run
 from artifactflow.store import Store, find_store
+from artifactflow.store.logs import log_place
 
 app = new_app(no_args_is_help=True)
 
@@ -168,7 +169,7 @@ def log(
         return
     found = _find(opened, run)
     logs = [found] if isinstance(found, Run) else [opened.run(one.run_id) for one in found.steps if one.run_id]
-    texts = {one.step: read_log(opened, one).decode(errors="replace") for one in logs}
+    texts = {one.step: log_place(opened.root, one.log).read().decode(errors="replace") for one in logs}
     if json:
         print_json(texts)
         return

@@ -1,7 +1,6 @@
 """Plan → execute → store: what `run-pipeline` does, and every other command that runs a step."""
 
 from artifactflow.runner.events import Observer, Silent
-from artifactflow.runner.logs import read_log
 from artifactflow.runner.options import Options
 from artifactflow.runner.run import bind_pipeline, plan_pipeline, run_pipeline, totals
 from artifactflow.runner.running import follow_log, running_step
@@ -13,7 +12,6 @@ __all__ = [
     "bind_pipeline",
     "follow_log",
     "plan_pipeline",
-    "read_log",
     "run_pipeline",
     "running_step",
     "totals",

@@ -130,7 +130,11 @@ class StepExecution:
 
     def _attempt(self, stop: Stop) -> None:
         with self._handed_out() as inputs:
-            ended = self._run(inputs, stop)
+            try:
+                ended = self._run(inputs, stop)
+            finally:
+                for companion in self.companions:
+                    companion.left(self.run, self.planned.bound)
             self.facts = ended.facts
             self.exit_code = ended.exit_code
             if stop.is_set():

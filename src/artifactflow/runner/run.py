@@ -21,10 +21,11 @@ from artifactflow.runner.locks import RunLocks
 from artifactflow.runner.options import ChooseExecutor, Options
 from artifactflow.runner.pipeline_execution import PipelineExecution
 from artifactflow.runner.planner import PlannedStep, Planner
-from artifactflow.runner.space import at_work, clear
+from artifactflow.runner.space import clear
 from artifactflow.runner.tracking import Tracking
 from artifactflow.runs import PipelineRun, RunStatus, StepOutcome, now
 from artifactflow.store import Store
+from artifactflow.store.at_work import at_work
 
 
 def bind_pipeline(pipeline: Pipeline, given: Given, caller: Path) -> BoundPipeline:

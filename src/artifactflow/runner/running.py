@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import os
 import time
 from collections.abc import Iterator
 
 from artifactflow.errors import NotFoundError
-from artifactflow.runner.logs import log_place, read_log
-from artifactflow.runner.space import RUNNING_NAME, at_work
 from artifactflow.runs import Run
 from artifactflow.store import Store
+from artifactflow.store.at_work import RUNNING_NAME, at_work
+from artifactflow.store.logs import log_place
 
 LOOK_SECONDS = 0.2
 
@@ -47,19 +48,19 @@ def _has_ended(store: Store, run: Run) -> bool:
 
 def _whole_log(store: Store, run: Run) -> bytes:
     try:
-        return read_log(store, store.run(run.id))
+        return log_place(store.root, store.run(run.id).log).read()
     except NotFoundError:
         return b""  # it was killed together with who recorded it
 
 
 def _more(store: Store, run: Run, shown: int) -> bytes:
     """What was added to the log since so many bytes of it were shown."""
-    path, start, _ = log_place(store, run)
+    place = log_place(store.root, run.log)
     try:
-        with path.open("rb") as log:
-            log.seek(start + shown)
+        with place.open() as (log, _):
+            log.seek(shown, os.SEEK_CUR)
             piece = log.read()
-    except FileNotFoundError:
+    except NotFoundError:
         return b""
     # Where the folder has gone to another step meanwhile, it is that one's log that was read.
-    return piece if path.exists() else b""
+    return piece if place.path.exists() else b""

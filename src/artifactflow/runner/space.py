@@ -15,17 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from artifactflow.runner.logs import PACK_NAME, LogPack
 from artifactflow.runs import Run
 from artifactflow.store import Store
+from artifactflow.store.at_work import RUNNING_NAME, STAGING_NAME
 from artifactflow.store.files import os_errors, remove
-
-RUNNING_NAME: Final = "running.jsonl"
-"""In the folder of a pipeline run while it runs: a line for each step that was started, and one when it has ended."""
+from artifactflow.store.logs import PACK_NAME, LogPack
 
 LOG_NAME: Final = "log"
 OUTPUTS_NAME: Final = "outputs"
-
 
 LONGEST_LOG: Final = 1024 * 1024
 """Where the log in a folder that is handed on has become longer, it is begun anew."""
@@ -45,7 +42,7 @@ class RunSpace:
     def __init__(self, store: Store, pipeline_run_id: str) -> None:
         self.root = store.root
         self.folder = store.run_folder(pipeline_run_id)
-        self.staging = self.folder / "staging"
+        self.staging = self.folder / STAGING_NAME
         self._store = store
         self._pack = LogPack(self.folder / PACK_NAME, store.root)
         self._running: TextIO | None = None
@@ -129,27 +126,7 @@ def discard(path: Path) -> None:
 
 def clear(folder: Path) -> None:
     """Remove what the folder of a pipeline run holds while it runs, and the folder where nothing else is in it."""
-    for name in ("staging", RUNNING_NAME):
+    for name in (STAGING_NAME, RUNNING_NAME):
         discard(folder / name)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
-
-
-def at_work(folder: Path) -> list[Run]:
-    """The steps that the pipeline run with this folder has started and that have not ended."""
-    found: dict[str, Run] = {}
-    try:
-        lines = (folder / RUNNING_NAME).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    for line in lines:
-        try:
-            what = json.loads(line)
-        except ValueError:
-            continue  # it is being written
-        if "started" in what:
-            run = Run.from_json(what["started"])
-            found[run.id] = run
-        else:
-            found.pop(what["ended"], None)
-    return list(found.values())

@@ -81,6 +81,8 @@ def _syncfs() -> Callable[[int], int]:
 
     library = ctypes.CDLL(None, use_errno=True)
     return lambda descriptor: ctypes.get_errno() if library.syncfs(descriptor) != 0 else 0
+
+
 def no_follow(path: str, flags: int) -> int:
     """An opener for `open` that fails with ELOOP where the file is a symbolic link."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)

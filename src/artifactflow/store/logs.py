@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
-from pathlib import Path
-from typing import Final
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final
 
-from artifactflow.errors import NotFoundError
-from artifactflow.runs import Run
-from artifactflow.store import Store
+from artifactflow.errors import IntegrityError, NotFoundError
+from artifactflow.store.files import no_follow
 
 PACK_NAME: Final = "logs"
 PACKED_BYTES: Final = 64 * 1024
@@ -24,23 +25,41 @@ PACKED_BYTES: Final = 64 * 1024
 _packed_pattern = re.compile(r"(.+):([0-9]+):([0-9]*)\Z")
 
 
-def read_log(store: Store, run: Run) -> bytes:
-    """Everything that the run has printed. Raises NotFoundError where its log is gone."""
-    path, start, size = log_place(store, run)
-    try:
-        with path.open("rb") as pack:
-            pack.seek(start)
-            return pack.read(size)
-    except FileNotFoundError:
-        raise NotFoundError(f"the log of run {run.id} is gone: {store.root / run.log}") from None
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """A part of a file: all that one run has printed. A `size` of -1 stands for all the rest."""
+
+    path: Path
+    start: int
+    size: int
+
+    def read(self) -> bytes:
+        """The whole log. Raises NotFoundError where it is gone."""
+        with self.open() as (stream, size):
+            return stream.read(size)
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[BinaryIO, int]]:
+        """The file at the beginning of the log, and how many bytes the log has. Raises NotFoundError."""
+        try:
+            with open(self.path, "rb", opener=no_follow) as stream:
+                size = self.size if self.size >= 0 else max(stream.seek(0, os.SEEK_END) - self.start, 0)
+                stream.seek(self.start)
+                yield stream, size
+        except FileNotFoundError:
+            raise NotFoundError(f"the log {self.path} is gone") from None
 
 
-def log_place(store: Store, run: Run) -> tuple[Path, int, int]:
-    """The file that a run's log is in, where in it the log begins, and how long it is: -1 for all the rest."""
-    part = _packed_pattern.match(run.log)
-    if part is None:
-        return store.root / run.log, 0, -1
-    return store.root / part[1], int(part[2]), int(part[3] or -1)
+def log_place(root: Path, log: str) -> LogPlace:
+    """Where in the store at `root` the log is that a record names as `Run.log`.
+
+    Raises IntegrityError where that is outside the store.
+    """
+    part = _packed_pattern.match(log)
+    name, start, size = (log, 0, -1) if part is None else (part[1], int(part[2]), int(part[3] or -1))
+    if not name.startswith("runs/") or ".." in PurePosixPath(name).parts:
+        raise IntegrityError(f"a record names the log {log!r}, expected one in runs/")
+    return LogPlace(root / name, start, size)
 
 
 class LogPack:
