@@ -169,7 +169,7 @@ def archive(server) -> str:
 
 def log_of(folder: Path) -> str:
     """What the one step has printed that ran with its store in `folder`."""
-    (log,) = folder.glob(".artifactflow/runs/*/log")
+    (log,) = folder.glob(".artifactflow/runs/*/logs")
     return log.read_text()
 
 

@@ -52,7 +52,7 @@ def iris(tmp_path: Path) -> Path:
 
 def logged(folder: Path) -> str:
     """What the one step has printed that ran with its store in `folder`."""
-    (log,) = folder.glob(".artifactflow/runs/*/log")
+    (log,) = folder.glob(".artifactflow/runs/*/logs")
     return log.read_text()
 
 

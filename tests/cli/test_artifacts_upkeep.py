@@ -1,6 +1,5 @@
 """`artifactflow artifacts verify | rebuild | gc | rm | diff | migrate`, for people and for machines."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -119,9 +118,9 @@ def test_gc_keep_retires_but_for_what_an_alias_names_and_a_dry_run_only_says_so(
 
 def test_gc_leaves_the_folder_of_a_run_whose_process_lives(cli, stored):
     root = stored / ".artifactflow"
-    folder = root / "runs" / "20260101-000000-aaaaaaaa"
+    folder = root / "runs" / "parent"
     folder.mkdir()
-    (folder / "running.json").write_text(json.dumps({"pipeline_run": "parent", "inputs": {}}))
+    (folder / "running.jsonl").touch()
     code = "import sys; from pathlib import Path; from artifactflow.runner.locks import RunLocks\n"
     code += "locks = RunLocks(Path(sys.argv[1])); print(locks.try_acquire('parent'), flush=True); sys.stdin.read()"
     import subprocess

@@ -26,7 +26,7 @@ def test_the_log_of_a_running_step_is_followed_to_its_end(words):
     main.write_text("import time\nfor n in range(8):\n    print('line', n)\n    time.sleep(0.1)\n" + main.read_text())
     run = subprocess.Popen([sys.executable, "-m", "artifactflow", "run-pipeline", words], stdout=subprocess.DEVNULL)
     store = words / ".artifactflow"
-    while not list(store.glob("runs/*/running.json")):
+    while not list(store.glob("runs/*/running.jsonl")):
         assert run.poll() is None
         time.sleep(0.02)
     followed = subprocess.run(
@@ -37,4 +37,4 @@ def test_the_log_of_a_running_step_is_followed_to_its_end(words):
     )
     assert run.wait(60) == 0
     assert [line for line in followed.stdout.splitlines() if line.startswith("line")] == [f"line {n}" for n in range(8)]
-    assert not list(store.glob("runs/*/running.json"))
+    assert not list(store.glob("runs/*/running.jsonl"))

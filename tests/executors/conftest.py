@@ -1,6 +1,8 @@
 """Components of one script, and both ways to run it."""
 
 import os
+import shutil
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from artifactflow.contract import Component, Contract
 from artifactflow.executors import Executor, Stop, Task
 from artifactflow.executors.command import CommandExecutor
+from artifactflow.executors.kept import kept_servers, stop_servers
 from artifactflow.executors.worker import WorkerExecutor, warm_executor
 
 VARIABLES = {
@@ -74,3 +77,13 @@ def shared_executor() -> Iterator[WorkerExecutor]:
 @pytest.fixture
 def scripts(tmp_path: Path, shared_executor: WorkerExecutor) -> Scripts:
     return Scripts(tmp_path / "component", shared_executor)
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A runtime folder for kept servers, at a path that is short enough; they are gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="af-", dir="/tmp"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    yield folder
+    stop_servers(kept_servers())
+    shutil.rmtree(folder)

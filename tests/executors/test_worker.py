@@ -14,9 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from artifactflow.executors.servers import SERVER_SCRIPT
+from artifactflow.executors import Task
+from artifactflow.executors.server_process import SERVER_SCRIPT
 from artifactflow.executors.syntax import absolute_imports
 from artifactflow.executors.worker import SERVER_LOST, warm_executor
+from artifactflow.read.built_in import built_in_component
+
+VARIABLES = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "HOME": "/nonexistent"}
 
 ALIKE = {
     "how it was started": """
@@ -152,6 +156,30 @@ ALIKE = {
         logging.getLogger("own").info("after")
         record = logging.LogRecord("n", 1, "p", 1, "m", (), None)
         print(record.relativeCreated < 5000, logging.root.handlers)
+    """,
+    "log records held back until the end": """
+        import logging, logging.handlers
+        target = logging.FileHandler("held.txt", mode="w")
+        logging.getLogger().addHandler(logging.handlers.MemoryHandler(1000, target=target))
+        logging.warning("held")
+        import atexit
+        atexit.register(lambda: print(repr(open("held.txt").read())))
+    """,
+    "daemon thread that goes on": """
+        import threading, time
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        print(threading.active_count(), threading.main_thread() is threading.current_thread())
+    """,
+    "what a thread leaves to others": """
+        import contextvars, queue, threading
+        from concurrent.futures import ThreadPoolExecutor
+        local, results = threading.local(), queue.Queue()
+        with ThreadPoolExecutor(3) as pool:
+            print(sorted(pool.map(lambda n: n * n, range(5))))
+        thread = threading.Thread(target=lambda: results.put((threading.current_thread().name, vars(local))))
+        thread.start()
+        thread.join()
+        print(results.get(), threading.get_native_id() == threading.main_thread().native_id)
     """,
     "pickled from main": """
         import dataclasses, pickle
@@ -322,9 +350,13 @@ def test_random_numbers_differ_between_runs(scripts):
 
 def test_nothing_of_the_server_is_left_among_the_modules(scripts):
     script = "import csv, sys\nprint(*sys.modules)\n"
+    scripts.warmly(script)  # a server that has run something is as good as a new one
     fresh, warm = both(scripts, script)
     more = set(warm[1].split()) - set(fresh[1].split())
-    imported = [module for module, _ in absolute_imports(ast.parse(SERVER_SCRIPT.read_text()))]
+    parts = [
+        SERVER_SCRIPT.with_name(f"{name}.py") for name in ("server", "step", "messages", "preloading", "processes")
+    ]
+    imported = {module for part in parts for module, _ in absolute_imports(ast.parse(part.read_text()))}
     known = subprocess.run(
         [sys.executable, "-c", f"import sys, {', '.join(imported)}; print(*sys.modules)"],
         capture_output=True,
@@ -358,8 +390,12 @@ def test_libraries_are_imported_once_for_all_steps_and_draw_numbers_of_their_own
             print(RandomForestClassifier(20, n_jobs=2, random_state=0).fit(x, y).score(x, y))
             print(pd.DataFrame({"a": [1, 2]}).describe())
             print(Parallel(n_jobs=2)(delayed(square)(n) for n in range(3)))
+            print(Parallel(n_jobs=2, backend="threading")(delayed(square)(n) for n in range(3)))
+            print(Parallel(n_jobs=2, backend="multiprocessing")(delayed(square)(n) for n in range(3)))
             print((np.random.rand(50, 50) @ np.random.rand(50, 50)).shape)
             print(ready, np.random.rand(), os.getppid(), file=open("differs.txt", "w"))
+            np.random.seed(3)
+            print(np.random.rand(), np.random.default_rng(3).random())
     """
     differs = scripts.folder / "differs.txt"
     fresh = scripts.run(scripts.fresh, scripts.task(script))
@@ -372,6 +408,22 @@ def test_libraries_are_imported_once_for_all_steps_and_draw_numbers_of_their_own
         seen.add(number)
     assert len(seen) == 2
     assert fresh[0] == 0
+
+
+def test_a_built_in_step_takes_the_same_path_and_makes_the_same(scripts, tmp_path):
+    component = built_in_component("train")
+    contract = component.contract()
+    made = {}
+    for name, executor in (("fresh", scripts.fresh), ("warm", scripts.warm)):
+        values = {parameter.name: parameter.default for parameter in contract.parameters}
+        values |= {item.name: None for item in contract.inputs}
+        values |= {output.key: str(tmp_path / f"{name}-{output.key}") for output in contract.outputs}
+        task = Task(component, contract, values, VARIABLES, tmp_path / name)
+        ended = executor.execute(task, lambda line: None, scripts.stop)
+        assert (ended.exit_code, ended.facts["process"]) == (0, name), task.log.read_text()
+        made[name] = task.log.read_text(), (tmp_path / f"{name}-metrics").read_text()
+    assert made["warm"] == made["fresh"]
+    assert "accuracy" in "".join(made["warm"])
 
 
 def test_a_step_is_ended_with_all_that_it_has_started_when_its_time_is_up(scripts):
@@ -464,6 +516,25 @@ def test_a_step_that_had_not_started_when_its_server_was_killed_is_run_fresh(scr
         threading.Timer(0.3, os.kill, (server, signal.SIGKILL)).start()
         assert "server process" in scripts.why_fresh("import os; print('here')")
         assert scripts.warmly("import os; print('warm again')") == (0, "warm again\n")
+
+
+def test_a_server_that_needs_more_grows_out_of_one_that_has_less(scripts):
+    installed = scripts.write("../site-packages/counted.py", "")
+    counter = scripts.folder.parent / "imports"
+    installed.write_text(f"open({str(counter)!r}, 'a').write('x')")
+    path = str(installed.parent.resolve())
+    with warm_executor() as executor:
+        scripts.warm = executor
+        light, heavy = (
+            int(scripts.warmly(f"import os, counted{more}; print(os.getppid())", PYTHONPATH=path)[1])
+            for more in ("", ", csv, xml.dom.minidom")
+        )
+        assert light != heavy
+        assert counter.read_text() == "x"
+        os.kill(light, signal.SIGKILL)
+        script = "import os, counted, csv, xml.dom.minidom; print(os.getppid())"
+        assert scripts.warmly(script, PYTHONPATH=path)[1] == f"{heavy}\n"
+    assert eventually(lambda: not is_alive(heavy))
 
 
 def test_all_servers_are_gone_with_the_executor(scripts):

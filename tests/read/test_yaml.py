@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from artifactflow.errors import ContractError, NotFoundError, Place
-from artifactflow.read.yaml import MAXIMUM_NODES, Node, read_yaml, read_yaml_file
+from artifactflow.read.yaml import MANIFEST_BOUNDS, PIPELINE_BOUNDS, Node, read_yaml, read_yaml_file
 
 
 def read(text: str) -> Node:
@@ -107,7 +107,7 @@ DEEP_BY_ALIASES = "a0: &a0 [" + "".join(f"\n a{i}: &b{i} [*b{i - 1}]," if i else
         "? " * 50_000,
         LAUGHS,
         DEEP_BY_ALIASES,
-        "[" + "1," * (MAXIMUM_NODES + 1) + "]",
+        "[" + "1," * (MANIFEST_BOUNDS.nodes + 1) + "]",
         "x: 1" + ":1" * 200_000,
         "x: 0x" + "f" * 900_000,
         "#" * 2_000_000,
@@ -117,6 +117,15 @@ DEEP_BY_ALIASES = "a0: &a0 [" + "".join(f"\n a{i}: &b{i} [*b{i - 1}]," if i else
 def test_hostile_texts_are_refused(text):
     with pytest.raises(ContractError):
         read(text)
+
+
+def test_a_pipeline_may_be_larger_than_a_manifest_but_not_boundless():
+    text = "".join(f"s{i}: {{component: write, with: {{number: {i}}}}}\n" for i in range(10_000))
+    with pytest.raises(ContractError, match="more than 40000 values"):
+        read(text)
+    assert len(read_yaml(text, "pipeline.yaml", PIPELINE_BOUNDS).items) == 10_000
+    with pytest.raises(ContractError, match="more than 250000 values"):
+        read_yaml(LAUGHS, "pipeline.yaml", PIPELINE_BOUNDS)
 
 
 def test_a_large_honest_file_is_read():

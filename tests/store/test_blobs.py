@@ -6,7 +6,7 @@ import pytest
 from artifactflow.artifact import Digest
 from artifactflow.errors import IntegrityError, NotFoundError
 from artifactflow.store import blobs
-from artifactflow.store.blobs import Batch, Blobs
+from artifactflow.store.blobs import Batch, Blobs, place
 from artifactflow.store.files import BLOCK
 
 
@@ -61,7 +61,7 @@ def test_everything_is_durable_before_it_has_a_name(tmp_path, monkeypatch):
     batch = Batch(Blobs(tmp_path), tmp_path)
     digest = batch.add_bytes(b"x")
     (aside,) = [path.name for path in tmp_path.iterdir()]
-    batch.place()
+    place([batch])
     assert happened == [[aside], digest.hexadecimal[:2], sorted([digest.hexadecimal[:2], tmp_path.name])]
 
 
@@ -71,7 +71,7 @@ def test_the_folder_of_an_object_that_stood_already_is_made_durable_too(store, m
     monkeypatch.setattr(blobs, "_sync_all", lambda paths, folder: synced.extend(paths))
     batch = Batch(Blobs(store.root / "objects" / "sha256"), tmp_path)
     batch.add_bytes(b"x")
-    batch.place()
+    place([batch])
     folder = store.object_path(digest).parent
     assert {*synced} == {folder, folder.parent}
 

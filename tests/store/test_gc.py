@@ -171,7 +171,9 @@ def test_leftovers_of_dead_processes_go_and_logs_of_runs_that_ended_stay(store, 
     (ended / "inputs" / "data").touch()
     record(store, ended.name, {}, {})
     dead = store.run_folder("20260101-000000-bbbbbbbb", create=True)
-    (dead / "running.json").write_text(json.dumps({"pipeline_run": "gone", "inputs": {}}))
+    (dead / "running.jsonl").write_text(
+        json.dumps({"started": Run(id="one", step="train", component="train").to_json()})
+    )
     (root / "tmp" / "put-dead").mkdir()
     (root / "tmp" / "put-dead" / "object").write_text("half")
     (root / "tmp" / "downloads").mkdir()
@@ -195,10 +197,12 @@ def test_leftovers_of_dead_processes_go_and_logs_of_runs_that_ended_stay(store, 
 def test_a_run_that_runs_now_keeps_its_folder_and_its_inputs(store, log, collect):
     log("1")
     log("2")
-    folder = store.run_folder("20260101-000000-bbbbbbbb", create=True)
-    (folder / "running.json").write_text(json.dumps({"pipeline_run": "alive", "inputs": {"data": "data:v1"}}))
-    assert collect(keep=1, is_running=lambda run_id: run_id == "alive").to_json()["leftovers"] == []
-    assert folder.exists()
+    pipeline_run = store.run_folder("20260101-000000-aaaaaaaa", create=True)
+    step = Run(id="20260101-000000-bbbbbbbb", step="train", component="train", inputs={"data": "data:v1"})
+    folder = store.run_folder(step.id, create=True)
+    (pipeline_run / "running.jsonl").write_text(json.dumps({"started": step.to_json()}))
+    assert collect(keep=1, is_running=lambda run_id: run_id == pipeline_run.name).to_json()["leftovers"] == []
+    assert folder.exists() and pipeline_run.exists()
     assert refs(store) == ["data:v1", "data:v2"]
 
 

@@ -13,7 +13,7 @@ import pytest
 from artifactflow.artifact import ArtifactRef, Digest
 from artifactflow.errors import NotFoundError, UsageError
 from artifactflow.runs import Run, RunStatus
-from artifactflow.store import Store
+from artifactflow.store import Store, blobs, files
 
 PUT_FOR_EVER = """
 import itertools, pathlib, sys
@@ -268,3 +268,25 @@ def test_opening_a_store_imports_nothing_heavy():
     heavy = {"pandas", "mlflow", "wandb", "yaml", "ctypes", "typer"}
     code = f"import sys, artifactflow.store; print({heavy} & sys.modules.keys())"
     assert start(code).communicate(timeout=60)[0] == b"set()\n"
+
+
+def test_what_is_staged_is_in_the_store_when_it_is_placed_and_not_before(store, write, tmp_path):
+    aside = store.root / "runs" / "aside"
+    aside.mkdir()
+    staged = [store.stage_tree(write(f"{name}.csv", name), aside, move=name == "moved") for name in ("kept", "moved")]
+    assert not any(store.intact(one.tree.digest) for one in staged)
+    assert (tmp_path / "work" / "kept.csv").exists()
+    assert not (tmp_path / "work" / "moved.csv").exists()
+    store.place(staged)
+    assert all(store.intact(one.tree.digest) for one in staged)
+    assert list(aside.iterdir()) == []
+
+
+def test_many_trees_are_made_durable_by_two_calls_for_all(store, write, monkeypatch):
+    calls = []
+    whole = files.sync_file_system
+    monkeypatch.setattr(blobs, "sync_file_system", lambda folder: calls.append(folder) or whole(folder))
+    aside = store.root / "runs" / "aside"
+    aside.mkdir()
+    store.place([store.stage_tree(write(f"{number}.csv", str(number)), aside) for number in range(20)])
+    assert len(calls) == 2

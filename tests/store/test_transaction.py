@@ -180,3 +180,26 @@ def test_a_pipeline_run_comes_back_as_it_was(store):
         transaction.record_pipeline_run(run)
     assert store.pipeline_run("p") == run
     assert store.pipeline_runs() == [run]
+
+
+def test_a_part_that_fails_does_not_keep_the_others_from_being_stored(store, write):
+    trees = {name: store.put_tree(write(name, name)) for name in ("one", "two", "three")}
+    with store.transaction() as transaction:
+        with transaction.part():
+            transaction.register("one", "table", "", trees["one"])
+        with pytest.raises(UsageError), transaction.part():
+            transaction.register("two", "table", "", trees["two"])
+            transaction.register("two", "table", "", trees["three"], aliases=("v1",))
+        with transaction.part():
+            transaction.register("three", "table", "", trees["three"])
+    assert [version.ref for version in store.versions()] == ["one:v1", "three:v1"]
+    (store.root / "catalog.db").unlink()
+    assert [version.ref for version in type(store).open(store.root).versions()] == ["one:v1", "three:v1"]
+
+
+def test_facts_that_are_no_json_are_refused_and_leave_the_rest(store):
+    with store.transaction() as transaction:
+        with pytest.raises(UsageError, match="has to be JSON"):
+            transaction.record_run(Run("a", "fit", "fit", facts={"loss": object()}))
+        transaction.record_run(Run("b", "fit", "fit"))
+    assert [run.id for run in store.runs()] == ["b"]

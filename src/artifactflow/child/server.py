@@ -1,28 +1,34 @@
 """A process that has imported what scripts import, and forks itself for each script that is to run.
 
 Started by path, with the interpreter and the environment of the steps: `python server.py DESCRIPTOR`. The descriptor is
-a Unix socket, the control channel. A message on it is JSON after four bytes of length. The first says what to import
-(`modules`: pairs of a module and the names taken from it; `roots`: folders beside site-packages whose modules count as
-installed); the answer says which top names are taken (`names`), or why this process must not fork (`refused`). Every
-further message is a step: `cwd`, `environment` (the variables that are its own), `argv` (the interpreter first),
-`script` or `module`. With it come two descriptors: where the step prints, and where it is reported as `started` (by the
-child) and `ended` (by this process).
+a Unix socket, a control channel. The first message says what to import (`modules`: pairs of a module and the names
+taken from it; `roots`: folders beside site-packages whose modules count as installed) and may say `keep`; the answer
+says which top names are taken (`names`), or why this process must not fork (`refused`). Every further message has a
+`do`:
 
-As soon as the other end of the control channel is closed, the server is gone, and all that it runs with it.
+- `step`: run `script` or `module` with `cwd`, `environment` (the variables that are its own), `argv` (the interpreter
+  first) and `token` (by which its processes can be found). Two descriptors come with it: where the step prints, and
+  where it is reported as `started` (by the child) and `ended` (by this process).
+- `nest`: like the very first message; a copy of this process becomes a server that has imported more. The descriptor
+  that comes with it is its control channel.
+- `status`: answered with what the process is and has done.
+- `stop`: end what runs, politely, then this process.
+- `use`: the first message of a command that has found this server; answered like the very first, or with `refused`
+  where a file that was imported has changed.
+
+As soon as the other end of a control channel is closed, all that it has started is killed. A server is gone with its
+last channel, unless it is to be kept: then it belongs to nobody, listens at `keep.address`, and ends itself when it was
+not used for `keep.seconds`, or cannot be reached at its address any more.
 """
 
-# What this file imports, every script would find imported: so no pathlib here. And it prints what Python prints.
-# ruff: noqa: PTH109, PTH116, PTH118, PTH120, PTH123, PTH208, T201
+# What this file imports, every script would find imported: so no pathlib here.
+# ruff: noqa: PTH104, PTH108, PTH116, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 
-import atexit
-import builtins
 import contextlib
 import gc
-import importlib.machinery
 import importlib.util
-import io
 import json
 import os
 import select
@@ -34,71 +40,268 @@ import warnings
 
 TYPE_CHECKING = False  # what type checkers know without typing being imported
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import CodeType
-    from typing import Any, NoReturn
+    from typing import Any
 
-HEADER_BYTES = 4
-FORK_AWARE_THREADS = frozenset({"jemalloc_bg_thd"})
-"""Threads, by name, whose owner holds them still during a fork and starts them anew in the child."""
+    from artifactflow.child import messages, preloading, processes, step
+else:
+
+    def beside(name: str) -> Any:
+        """Another file of this folder as a module that scripts do not find imported."""
+        place = os.path.join(os.path.dirname(__file__), f"{name}.py")
+        spec = importlib.util.spec_from_file_location(name, place)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    messages, preloading, processes, step = map(beside, ("messages", "preloading", "processes", "step"))
+
+SLOWEST_MESSAGE_SECONDS = 10.0
+"""A command that takes longer over one message is given up: others wait meanwhile."""
+
+LOOK_SECONDS = 30.0
+"""How often an idle server looks whether it can still be reached."""
+
+GRACE_SECONDS = 5.0
+"""How long steps may take to end when the server is asked to stop."""
+
+MOST_CODES = 256
+
+WAITING_IMPORTS = frozenset({"resource"})
+"""Modules that Python imports to tell what a child has used."""
 
 
-class Step:
-    """A script that is to run in this process, which is a child of the server."""
+class Child:
+    """A step that runs: its process, where its end is reported, and the channel that it came by."""
 
-    def __init__(self, request: Mapping[str, Any], code: CodeType | None, output: int, report: int) -> None:
-        self.request = request
-        self.code = code
-        self.output = output
+    def __init__(self, pid: int, report: socket.socket, channel: int, token: str) -> None:
+        self.pid = pid
         self.report = report
+        self.channel = channel
+        self.token = token
+
+
+class Nested:
+    """What a copy of this process is to be: a server of its own, with more modules."""
+
+    def __init__(self, wanted: Mapping[str, Any], channel: socket.socket) -> None:
+        self.wanted = wanted
+        self.channel = channel
+
+
+class Kept:
+    """The address of a server that is to be kept, and how long."""
+
+    def __init__(self, address: str, seconds: float) -> None:
+        self.address = address
+        self.seconds = seconds
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        aside = f"{address}.{os.getpid()}"
+        self.listener.bind(aside)
+        self.listener.listen(16)
+        self._number = os.stat(aside).st_ino
+        os.rename(aside, address)  # whoever had the address before is not reached any more, and ends
+
+    def is_reachable(self) -> bool:
+        """Whether the address is still its own."""
+        try:
+            return os.stat(self.address).st_ino == self._number
+        except OSError:
+            return False
+
+    def withdraw(self) -> None:
+        """Do not be found any more."""
+        if self.is_reachable():
+            with contextlib.suppress(OSError):
+                os.unlink(self.address)
 
 
 class Server:
-    """Takes steps from `channel` and runs each in a child."""
+    """Takes steps from its channels and runs each in a child."""
 
-    def __init__(self, channel: socket.socket) -> None:
-        self.channel = channel
-        self.children: dict[int, tuple[int, socket.socket]] = {}  # by pidfd
-        self.codes: dict[tuple[str, int, int], CodeType] = {}
+    def __init__(self, channel: socket.socket, answer: Mapping[str, Any], token_place: int | None) -> None:
+        self.answer = answer
+        self.imported = frozenset(sys.modules)
+        self.token_place = token_place
+        self.kept: Kept | None = None
+        self.channels: dict[int, socket.socket] = {channel.fileno(): channel}
+        self.users: set[int] = {channel.fileno()}
+        self.children: dict[int, Child] = {}  # by pidfd
+        self.codes: dict[tuple[str, int, int, int, int], CodeType] = {}
+        self.files: Mapping[str, Any] = {}
+        self.steps = 0
+        self.used = time.monotonic()
+        self.kill_at: float | None = None
 
-    def serve(self) -> Step | None:
-        """Return in each child with the step that it has to run, and in the server, with None, when it is over."""
-        while True:
+    def keep(self, address: str, seconds: float) -> None:
+        """Stay when the command that started this process has ended."""
+        with contextlib.suppress(OSError):  # then it serves this command alone
+            self.kept = Kept(address, seconds)
+            self.files = preloading.states_of(preloading.imported_files())
+            for channel in self.channels.values():
+                channel.settimeout(SLOWEST_MESSAGE_SECONDS)
+
+    def serve(self) -> step.Step | Nested | None:
+        """Return in each child with what it has to do, and in the server, with None, when it is over."""
+        while not self._is_over():
             poll = select.poll()
-            for descriptor in (self.channel.fileno(), *self.children):
+            for descriptor in (*self.channels, *self.children):
                 poll.register(descriptor, select.POLLIN)
-            for descriptor, _ in poll.poll():
+            if self.kept is not None:
+                poll.register(self.kept.listener, select.POLLIN)
+            for descriptor, _ in poll.poll(self._patience()):
                 if descriptor in self.children:
                     self._report_end(descriptor)
-                    continue
-                try:
-                    message, descriptors = receive(self.channel)
-                except OSError:
-                    message = None
-                if message is None:
-                    self._kill_children()
-                    return None
-                step = self._fork(message, *descriptors)
-                if step is not None:
-                    return step
+                elif descriptor in self.channels:
+                    begun = self._take(descriptor)
+                    if begun is not None:
+                        return begun
+                elif self.kept is not None and descriptor == self.kept.listener.fileno():
+                    self._accept(self.kept)
+        return None
 
-    def _fork(self, request: Mapping[str, Any], output: int, report: int) -> Step | None:
+    # how long
+
+    def _is_over(self) -> bool:
+        now = time.monotonic()
+        if self.kill_at is not None:
+            if self.children and now >= self.kill_at:
+                self._kill([*self.children.values()])
+            return not self.children
+        if self.users:
+            return False
+        if self.kept is not None:
+            if now < self.used + self.kept.seconds and self.kept.is_reachable():
+                return False
+            self.kept.withdraw()
+        return True
+
+    def _patience(self) -> float | None:
+        """How long nothing may happen, in milliseconds."""
+        if self.kill_at is not None:
+            seconds = self.kill_at - time.monotonic()
+        elif self.kept is not None and not self.users:
+            seconds = min(self.used + self.kept.seconds - time.monotonic(), LOOK_SECONDS)
+        else:
+            return None
+        return max(seconds, 0) * 1000 + 1
+
+    # commands
+
+    def _accept(self, kept: Kept) -> None:
+        with contextlib.suppress(OSError):
+            channel, _ = kept.listener.accept()
+            if messages.peer(channel)[1] != os.geteuid():
+                channel.close()
+                return
+            channel.settimeout(SLOWEST_MESSAGE_SECONDS)
+            self.channels[channel.fileno()] = channel
+
+    def _take(self, descriptor: int) -> step.Step | Nested | None:
+        """Do what a message asks for, or what its end does."""
+        channel = self.channels[descriptor]
+        try:
+            message, descriptors = messages.receive(channel)
+            if message is None:
+                self._drop(descriptor)
+            elif message["do"] == "step":
+                return self._fork(message, descriptor, *descriptors)
+            elif message["do"] == "nest":
+                return self._nest(message, *descriptors)
+            elif message["do"] == "use":
+                self._use(descriptor, message["seconds"])
+            elif message["do"] == "status":
+                messages.send(channel, self._status())
+            elif message["do"] == "stop":
+                self._stop()
+        except (OSError, ValueError):
+            self._drop(descriptor)
+        return None
+
+    def _drop(self, descriptor: int) -> None:
+        """The command has ended: so does what it runs."""
+        self._kill([child for child in self.children.values() if child.channel == descriptor])
+        self.channels.pop(descriptor).close()
+        if descriptor in self.users:
+            self.users.discard(descriptor)
+            self.used = time.monotonic()
+
+    def _use(self, descriptor: int, seconds: float) -> None:
+        if self.kept is None:
+            return
+        if preloading.states_of(self.files) != self.files:
+            self.kept.withdraw()  # it ends when those that use it have ended
+            messages.send(
+                self.channels[descriptor], {"refused": "a file that it has imported has changed", "names": []}
+            )
+            return
+        self.kept.seconds = max(self.kept.seconds, seconds)
+        self.users.add(descriptor)
+        messages.send(self.channels[descriptor], self.answer)
+
+    def _status(self) -> dict[str, Any]:
+        seconds = self.kept.seconds if self.kept else 0.0
+        return {
+            "memory": resident_memory(),
+            "steps": self.steps,
+            "running": len(self.children),
+            "idle_seconds": None if self.users else round(time.monotonic() - self.used, 6),
+            "keep_seconds": seconds,
+            **self.answer["about"],
+        }
+
+    def _stop(self) -> None:
+        if self.kept is not None:
+            self.kept.withdraw()
+        self.kill_at = time.monotonic() + GRACE_SECONDS
+        for child in self.children.values():
+            for process in processes.belonging(child.token, child.pid):
+                processes.send_signal(process, signal.SIGTERM)
+
+    # steps
+
+    def _fork(self, request: Mapping[str, Any], channel: int, output: int, report: int) -> step.Step | None:
         code = self._compiled(request)
         try:
+            if self.kill_at is not None:
+                raise ProcessLookupError
             pid = os.fork()
-        except OSError:  # too many processes: closing `report` says that it was not started
+        except OSError:  # it ends, or there are too many processes: closing `report` says that it was not started
             os.close(output)
             os.close(report)
             return None
         if pid == 0:
-            for descriptor, (_, other) in self.children.items():
-                os.close(descriptor)
-                other.close()
-            self.channel.close()
-            return Step(request, code, output, report)
+            self._leave()
+            return step.Step(request, code, output, report, self.token_place)
         os.close(output)
-        self.children[os.pidfd_open(pid)] = (pid, socket.socket(fileno=report))
+        self.steps += 1
+        self.children[os.pidfd_open(pid)] = Child(pid, socket.socket(fileno=report), channel, request["token"])
         return None
+
+    def _nest(self, wanted: Mapping[str, Any], channel: int) -> Nested | None:
+        with socket.socket(fileno=channel) as theirs:
+            pid = os.fork()
+            if pid:
+                os.waitpid(pid, 0)
+                return None
+            if os.fork():
+                os._exit(0)  # it is nobody's child
+            os.setsid()
+            self._leave()
+            return Nested(wanted, theirs.dup())
+
+    def _leave(self) -> None:
+        """Close what is the server's, and forget what only serving has imported."""
+        for descriptor, child in self.children.items():
+            os.close(descriptor)
+            child.report.close()
+        for channel in self.channels.values():
+            channel.close()
+        if self.kept is not None:
+            self.kept.listener.close()
+        for name in WAITING_IMPORTS - self.imported:
+            sys.modules.pop(name, None)
 
     def _compiled(self, request: Mapping[str, Any]) -> CodeType | None:
         """The script's code, compiled once; None where that fails, so that the child fails as a fresh process does."""
@@ -108,288 +311,68 @@ class Server:
         with contextlib.suppress(Exception), warnings.catch_warnings():
             warnings.simplefilter("error")  # the child's to show
             stat = os.stat(file)
-            key = (file, stat.st_mtime_ns, stat.st_size)
+            key = (file, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size)
             if key not in self.codes:
-                self.codes[key] = compiled(file)
+                if len(self.codes) >= MOST_CODES:
+                    self.codes.clear()
+                self.codes[key] = step.compiled(file)
             return self.codes[key]
         return None
 
     def _report_end(self, descriptor: int) -> None:
-        pid, report = self.children.pop(descriptor)
+        child = self.children.pop(descriptor)
         os.close(descriptor)
-        _, status, usage = os.wait4(pid, 0)
+        _, status, usage = os.wait4(child.pid, 0)
         ended = {
             "exit_code": os.waitstatus_to_exitcode(status),
             "peak_memory": usage.ru_maxrss * 1024,  # Linux counts in KiB
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
         }
-        with contextlib.suppress(OSError), report:  # whoever waited for it may be gone
-            report.send(json.dumps({"ended": ended}).encode())
+        with contextlib.suppress(OSError), child.report:  # whoever waited for it may be gone
+            child.report.send(json.dumps({"ended": ended}).encode())
 
-    def _kill_children(self) -> None:
-        for pid, _ in self.children.values():
-            for kill in (os.killpg, os.kill):  # it may not lead its group yet
-                with contextlib.suppress(ProcessLookupError):
-                    kill(pid, signal.SIGKILL)
+    def _kill(self, children: Sequence[Child]) -> None:
+        for child in children:
+            processes.kill_all(child.token, child.pid)
 
 
-# messages
+def resident_memory() -> int:
+    """The bytes of memory that this process takes now."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def receive(channel: socket.socket) -> tuple[Any, list[int]]:
-    """The next message, with the descriptors that came with it; None where the other end is closed."""
-    header, descriptors, _, _ = socket.recv_fds(channel, HEADER_BYTES, 2)
-    if len(header) < HEADER_BYTES:
-        return None, descriptors
-    left = int.from_bytes(header, "big")
-    parts = []
-    while left:
-        part = channel.recv(left)
-        if not part:
-            return None, descriptors
-        parts.append(part)
-        left -= len(part)
-    return json.loads(b"".join(parts)), descriptors
-
-
-def send(channel: socket.socket, message: Mapping[str, Any]) -> None:
-    """Send a message without descriptors."""
-    content = json.dumps(message).encode()
-    channel.sendall(len(content).to_bytes(HEADER_BYTES, "big") + content)
-
-
-# before serving
-
-
-def preload(modules: Sequence[tuple[str, Sequence[str]]], roots: Sequence[str]) -> str | None:
-    """Import what is installed, skipping what fails; returns why this process must not fork, or None."""
-    library = os.path.dirname(os.__file__)
-    packages = [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
-    folders = tuple(folder.rstrip("/") + "/" for folder in (library, *packages, *roots))
-    before = set(sys.modules)
-    for name, taken in modules:
-        with contextlib.suppress(Exception, SystemExit):  # the script that imports it will say what is wrong
-            if is_installed(name.partition(".")[0], folders):
-                __import__(name, fromlist=taken)
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file is not None and not file.startswith(folders):
-            return f"what it imports also imports {name}, whose code is not installed but lies in {file}"
-    threads = threads_after_fork()
-    return f"what it imports starts threads: {', '.join(threads)}" if threads else None
-
-
-def is_installed(name: str, folders: tuple[str, ...]) -> bool:
-    """Whether a module comes from the interpreter or from one of the folders."""
-    found = importlib.util.find_spec(name)
-    if found is None:
-        return False
-    places = list(found.submodule_search_locations or ())
-    if found.has_location and found.origin is not None:
-        places.append(found.origin)
-    return all((place + "/").startswith(folders) for place in places)
-
-
-def threads_after_fork() -> list[str]:
-    """The names of the other threads that run after a fork: their locks may be held in a child, by nobody.
-
-    Some libraries (OpenBLAS) end theirs when a fork comes and start them again when they need them; so a child is
-    forked to find out.
-    """
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    names = []
-    for thread in os.listdir("/proc/self/task"):
-        if int(thread) != os.getpid():
-            with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm", encoding="utf-8") as file:
-                names.append(file.read().strip())
-    return sorted(set(names) - FORK_AWARE_THREADS)
-
-
-# in the child
-
-
-def run(step: Step) -> NoReturn:
-    """Be the process that `python script.py …` would be, to the end."""
-    loaded = frozenset(sys.modules)
-    if raised_by(lambda: become(step)) is not None:
-        os._exit(1)  # nothing was reported as started: a fresh process will be tried
-    error = raised_by(lambda: execute(step))
-    flush_standard_streams()
-    code = 0
-    interrupted = isinstance(error, KeyboardInterrupt)
-    if error is not None:
-        code = exit_code_of(error) if isinstance(error, SystemExit) else show(error)
-    del error  # its traceback holds what the script has made
-    code = finish(code, loaded)
-    if interrupted:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-    os._exit(code)
-
-
-def become(step: Step) -> None:
-    """Take on everything by which a script can tell how it was started."""
-    request = step.request
-    os.setsid()
-    os.dup2(step.output, 1)
-    os.dup2(step.output, 2)
-    os.close(step.output)
-    os.chdir(request["cwd"])
-    os.environ.update(request["environment"])
-    interpreter, *arguments = request["argv"]
-    sys.orig_argv[:] = [interpreter, *arguments]
-    sys.argv[:] = arguments if request["script"] else ["-m", *arguments[2:]]
-    if not getattr(sys.flags, "safe_path", False):
-        script = request["script"]
-        sys.path.insert(0, os.path.dirname(os.path.realpath(script)) if script else os.getcwd())
-    sys.modules["__main__"] = main_module(request)
-    forget_the_server()
-    with socket.socket(fileno=step.report) as report:
-        report.send(json.dumps({"started": os.getpid()}).encode())
-
-
-def main_module(request: Mapping[str, Any]) -> Any:
-    """A `__main__` as Python makes it, its names in the same order."""
-    main = type(sys)("__main__")
-    namespace = main.__dict__
-    namespace |= {"__annotations__": {}, "__builtins__": builtins}
-    if request["script"] is None:
-        namespace["__loader__"] = importlib.machinery.BuiltinImporter
-    else:
-        file = script_file(request)
-        namespace["__loader__"] = importlib.machinery.SourceFileLoader("__main__", file)
-        namespace |= {"__file__": file, "__cached__": None}
-    return main
-
-
-def script_file(request: Mapping[str, Any]) -> str:
-    """The absolute path of the script as Python writes it: joined, and nothing more."""
-    return os.path.join(os.getcwd(), request["script"])
-
-
-def forget_the_server() -> None:
-    """Reset what libraries have noted about the process when they were imported."""
-    if numpy_random := sys.modules.get("numpy.random"):
-        numpy_random.seed()  # else every child draws the same; the standard library's `random` sees to it itself
-    if process := sys.modules.get("multiprocessing.process"):
-        process.ORIGINAL_DIR = os.getcwd()  # type: ignore[attr-defined] # where spawned processes start
-    if logging := sys.modules.get("logging"):
-        now = time.time_ns() if sys.version_info >= (3, 13) else time.time()
-        logging._startTime = now  # type: ignore[attr-defined] # the zero of `relativeCreated`
-
-
-def compiled(file: str) -> CodeType:
-    """The code of a script."""
-    with io.open_code(file) as source:
-        return compile(source.read(), file, "exec", dont_inherit=True)
-
-
-def execute(step: Step) -> None:
-    """Run the script's code as `__main__`."""
-    if step.request["script"] is None:
-        import runpy
-
-        runpy._run_module_as_main(step.request["module"])  # type: ignore[attr-defined] # what `python -m` calls
-    else:
-        exec(step.code or compiled(script_file(step.request)), sys.modules["__main__"].__dict__)  # noqa: S102
-
-
-def raised_by(execute: Callable[[], None]) -> BaseException | None:
-    """What a call raises, its traceback beginning below this file."""
-    try:
-        execute()
-    except BaseException as error:
-        trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-            trace = trace.tb_next
-        return error.with_traceback(trace)
-    return None
-
-
-def exit_code_of(error: SystemExit) -> int:
-    """The exit code that `sys.exit` asks for; anything but a number is printed."""
-    if error.code is None:
-        return 0
-    if isinstance(error.code, int):
-        return error.code & 0xFF
-    print(error.code, file=sys.stderr)
-    return 1
-
-
-def show(error: BaseException) -> int:
-    """Have an uncaught exception printed as Python does, and return the exit code."""
-    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
-    if sys.version_info >= (3, 12):
-        sys.last_exc = error
-    second = raised_by(lambda: sys.excepthook(type(error), error, error.__traceback__))
-    if isinstance(second, SystemExit):
-        return exit_code_of(second)
-    if second is not None:
-        print("Error in sys.excepthook:", file=sys.stderr)
-        sys.__excepthook__(type(second), second, second.__traceback__)
-        print("\nOriginal exception was:", file=sys.stderr)
-        sys.__excepthook__(type(error), error, error.__traceback__)
-    return 1
-
-
-def finish(code: int, loaded: frozenset[str]) -> int:
-    """End as Python ends: threads, atexit handlers, streams, then what the script has made.
-
-    What was `loaded` before the script began is left as it is: the process ends without taking it apart.
-    """
-    if threading := sys.modules.get("threading"):
-        raised_by(threading._shutdown)  # waits for threads that are no daemons
-    atexit._run_exitfuncs()
-    flushed = flush_standard_streams()
-    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
-        sys.__dict__.pop(name, None)
-    flush_files()  # the collector may close a file before the buffer that writes to it
-    for name in [name for name in sys.modules if name not in loaded or name == "__main__"]:
-        del sys.modules[name]
+def serve(channel: socket.socket, wanted: Mapping[str, Any], token_place: int | None) -> step.Step | Nested | None:
+    """Import, answer, serve."""
+    refused = preloading.preload(wanted["modules"], wanted["roots"])
+    names = sorted({name.partition(".")[0] for name in sys.modules} - {"__main__"})
+    about = {"python": sys.executable, "modules": [name for name, _ in wanted["modules"]]}
+    server = Server(channel, {"names": names, "refused": refused, "about": about}, token_place)
     gc.collect()
-    flush_files()  # what something that was loaded before still holds
-    flushed = flush_standard_streams() and flushed
-    return code if flushed else 120
-
-
-def flush_files() -> None:
-    """Write out what is in the buffers of files that the script has opened."""
-    for thing in gc.get_objects():
-        if issubclass(type(thing), (io.BufferedWriter, io.TextIOWrapper)):
-            with contextlib.suppress(Exception):
-                thing.flush()
-
-
-def flush_standard_streams() -> bool:
-    """Whether both streams could be flushed."""
-    flushed = True
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not getattr(stream, "closed", False):
-            try:
-                stream.flush()
-            except Exception:
-                flushed = stream is sys.stderr and flushed
-    return flushed
+    gc.freeze()  # else the first collection in a child copies every page
+    if wanted["keep"] is not None and refused is None:
+        server.keep(**wanted["keep"])
+    with contextlib.suppress(OSError):
+        messages.send(channel, server.answer)
+    return server.serve()
 
 
 def main() -> None:
-    """Import, answer, serve."""
+    """Be a server, and then what is begun in a child of it."""
     if not getattr(sys.flags, "safe_path", False):
         sys.path_importer_cache.pop(sys.path.pop(0), None)  # the folder of this file
-    with socket.socket(fileno=int(sys.argv[1])) as channel:
-        wanted, _ = receive(channel)
-        refused = preload(wanted["modules"], wanted["roots"])
-        names = sorted({name.partition(".")[0] for name in sys.modules} - {"__main__"})
-        send(channel, {"names": names, "refused": refused})
-        gc.collect()
-        gc.freeze()  # else the first collection in a child copies every page
-        step = Server(channel).serve()
-    if step is None:
+    token_place = step.find_token_place(processes.TOKEN_VARIABLE)
+    os.environ.pop(processes.TOKEN_VARIABLE, None)
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    wanted, _ = messages.receive(channel)
+    if wanted["keep"] is not None and os.fork():
+        os._exit(0)  # a kept server is nobody's child
+    begun = serve(channel, wanted, token_place)
+    while isinstance(begun, Nested):
+        begun = serve(begun.channel, begun.wanted, token_place)
+    if begun is None:
         os._exit(0)  # what was imported is not to do anything at the end
-    run(step)
+    step.run(begun)
 
 
 if __name__ == "__main__":

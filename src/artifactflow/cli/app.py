@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -27,6 +28,7 @@ COMMANDS = {
     "cache": "List what may be reused, and forget it.",
     "check": "Find where components contradict themselves, and mend it.",
     "env": "List, build, lock and remove the environments of components.",
+    "workers": "List and stop the warm servers that runs have left.",
     "scaffold": "Write a new component that runs at once.",
     "adopt": "Turn a script or a folder into a component.",
     "sync": "Tell MLflow and W&B what they do not know yet, and send the runs that were kept offline.",
@@ -87,6 +89,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if os.name == "nt":
         _fail("error: artifactflow does not run on Windows\nhint: use it under WSL 2", 7)
     signal.signal(signal.SIGTERM, _interrupt)
+    # What a command reads stays until its end: going through all of it again and again takes longer than reading it.
+    gc.set_threshold(50_000, 20, 50)
     try:
         code = app(arguments, prog_name="artifactflow", standalone_mode=False)
     except ArtifactflowError as error:

@@ -39,6 +39,7 @@ from artifactflow.cli.tracking_options import (
 )
 from artifactflow.errors import ArtifactflowError, UsageError
 from artifactflow.runner import plan_pipeline, run_pipeline, totals
+from artifactflow.runner.keep_warm import keep_warm_seconds
 from artifactflow.runs import PipelineRun, StepOutcome
 
 app = new_app()
@@ -65,6 +66,17 @@ def command(
     cold: Annotated[bool, typer.Option("--cold", help="Each step in a fresh process, none forked from a warm one.")] = (
         False
     ),
+    keep_warm: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Let warm servers stay for `90s`, `10m` or `2h` since their last use."),
+    ] = None,
+    inline: Annotated[
+        bool,
+        typer.Option(
+            "--inline",
+            help="Step functions in this one process, one after another, which they share: for many small steps.",
+        ),
+    ] = False,
     track: TrackOption = None,
     register: RegisterOption = None,
     wait_tracking: WaitTrackingOption = False,
@@ -85,7 +97,15 @@ def command(
         print_plan(planned, json=json)
         return
     options = with_tracking(options, track, register, wait_tracking, found)
-    options = replace(options, jobs=int(jobs), keep_going=keep_going, cold=cold, source=found.source)
+    options = replace(
+        options,
+        jobs=int(jobs),
+        keep_going=keep_going,
+        cold=cold,
+        keep_warm=keep_warm_seconds(keep_warm, bound.pipeline.folder),
+        inline=inline,
+        source=found.source,
+    )
     with PipelineProgress([step.name for step in bound.steps], quiet=quiet or json, plain=plain) as progress:
         opened = open_store(store, found.store_start)
         try:

@@ -15,6 +15,7 @@ from artifactflow.parameters import format_value
 from artifactflow.runner import follow_log, running_step
 from artifactflow.runs import PipelineRun, Run
 from artifactflow.store import Store, find_store
+from artifactflow.store.logs import log_place
 
 app = new_app(no_args_is_help=True)
 
@@ -168,7 +169,7 @@ def log(
         return
     found = _find(opened, run)
     logs = [found] if isinstance(found, Run) else [opened.run(one.run_id) for one in found.steps if one.run_id]
-    texts = {one.step: (opened.root / one.log).read_text(encoding="utf-8", errors="replace") for one in logs}
+    texts = {one.step: log_place(opened.root, one.log).read().decode(errors="replace") for one in logs}
     if json:
         print_json(texts)
         return

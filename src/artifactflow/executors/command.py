@@ -8,7 +8,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from artifactflow.child.processes import TOKEN_VARIABLE
 from artifactflow.errors import MissingToolError
+from artifactflow.executors.orphans import noted
 from artifactflow.executors.process import OwnChild, watch
 from artifactflow.executors.task import Ended, PrintLine, Stop, Task
 from artifactflow.parameters import Value, format_value
@@ -32,23 +34,26 @@ class CommandExecutor:
         program = command.argv[0]
         if program in ("python", "python3"):
             program = str(self.python)
-        try:
-            process = subprocess.Popen(
-                [program, *command.argv[1:]],
-                cwd=task.component.folder,
-                env=process_environment(task, self.python),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except (FileNotFoundError, PermissionError) as error:
-            raise MissingToolError(
-                f"the program {program!r} of {task.component.name} cannot be started: {error.strerror}",
-                place=task.contract.places.get("command"),
-                hint=f"install it, or correct the command: {task.contract.command}",
-            ) from error
-        ended = watch(OwnChild(process), task.log, print_line, stop, task.timeout)
+        token = task.environment.get(TOKEN_VARIABLE, "")
+        with noted("token", token):
+            try:
+                process = subprocess.Popen(
+                    [program, *command.argv[1:]],
+                    cwd=task.component.folder,
+                    env=process_environment(task, self.python),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except (FileNotFoundError, PermissionError) as error:
+                raise MissingToolError(
+                    f"the program {program!r} of {task.component.name} cannot be started: {error.strerror}",
+                    place=task.contract.places.get("command"),
+                    hint=f"install it, or correct the command: {task.contract.command}",
+                ) from error
+            with noted("leader", str(process.pid)):
+                ended = watch(OwnChild(process), task, print_line, stop)
         return replace(ended, facts={"process": "fresh", **ended.facts})
 
 

@@ -8,14 +8,17 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
-from artifactflow.executors.task import Ended, PrintLine, Stop
+from artifactflow.child.processes import TOKEN_VARIABLE, Process, belonging, is_alive, send_signal
+from artifactflow.executors.task import Ended, PrintLine, Stop, Task
 
 GRACE_SECONDS = 5.0
 """How long a step may take to end after it was asked to, before it is killed."""
+
+KILL_SECONDS = 2.0
+"""How long a killed step is waited for."""
 
 LOOK_SECONDS = 0.1
 """How often a watched process is looked after when nothing happens. Output and its end wake the watcher at once."""
@@ -83,27 +86,37 @@ class OwnChild:
             os.close(self.exited)
 
 
-def watch(process: Watched, log: Path, print_line: PrintLine, stop: Stop, timeout: float | None) -> Ended:
+def watch(process: Watched, task: Task, print_line: PrintLine, stop: Stop) -> Ended:
     """Follow a process until it ends, and close it. What a daemon that it leaves behind prints later is not waited for.
 
-    On an exception (KeyboardInterrupt) its group is ended before that goes on.
+    When its time is up, or `stop` is set, or on an exception (KeyboardInterrupt), it is ended with every descendant.
     """
-    deadline = None if timeout is None else time.monotonic() + timeout
+    deadline = None if task.timeout is None else time.monotonic() + task.timeout
     timed_out = False
-    with contextlib.closing(process), log.open("ab") as file:
+    token = task.environment.get(TOKEN_VARIABLE, "")
+    with contextlib.closing(process), task.log.open("ab") as file:
         lines = _Lines(print_line)
+
+        def keep(chunk: bytes) -> None:
+            file.write(chunk)
+            file.flush()
+            lines.feed(chunk)
+
+        def keep_rest() -> None:
+            for chunk in _available(process):
+                keep(chunk)
+
         try:
             for chunk in _chunks(process):
                 if chunk:
-                    file.write(chunk)
-                    file.flush()
-                    lines.feed(chunk)
+                    keep(chunk)
                 timed_out = deadline is not None and time.monotonic() > deadline
                 if timed_out or stop.is_set():
-                    end_group(process, stop)
+                    end_all(process, token, stop, keep_rest)
+                    keep_rest()
                     break
         except BaseException:
-            end_group(process, stop)
+            end_all(process, token, stop)
             raise
         finally:
             lines.finish()
@@ -135,16 +148,38 @@ def _chunks(process: Watched) -> Iterator[bytes]:
                 return
 
 
-def end_group(process: Watched, stop: Stop) -> None:
-    """End a process and every descendant in its group: asked first, killed after a grace or when `stop` says so."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        deadline = time.monotonic() + GRACE_SECONDS
-        while _group_lives(process) and time.monotonic() < deadline:
+def _available(process: Watched) -> Iterator[bytes]:
+    """What it has printed and nobody has read yet, without waiting."""
+    with contextlib.suppress(BlockingIOError):
+        while chunk := os.read(process.output, 1 << 16):
+            yield chunk
+
+
+def end_all(process: Watched, token: str, stop: Stop, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """End a process and every descendant, also those that have left its group: asked first, then killed.
+
+    There are `GRACE_SECONDS` between the two, or none where `stop` says so. `meanwhile` is called again and again: who
+    prints while it tidies up must not wait for ever for somebody to read it.
+    """
+    known: set[Process] = set()
+    for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+        signalled: set[Process] = set()
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            # Whoever was seen belongs to it: when its parent has ended nothing else may tell.
+            known = belonging(token, process.pid) | {one for one in known if is_alive(one)}
+            if not known and not _group_lives(process):
+                return
             if number == signal.SIGTERM and stop.is_killing():
                 break
-            time.sleep(0.01)
+            for one in known - signalled:
+                send_signal(one, number)
+            if not known:  # this system does not tell
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+            signalled |= known
+            meanwhile()
+            time.sleep(0.02)
 
 
 def _group_lives(process: Watched) -> bool:

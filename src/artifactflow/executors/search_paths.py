@@ -26,7 +26,7 @@ class SearchPaths:
         So scripts that use different functions of the same modules share a server. Raises NotWarmError where the
         interpreter does not answer.
         """
-        paths = self._search_path(python, environment)
+        paths = self.search_path(python, environment)
         key = (paths, modules)
         if key not in self._known:
             self._known[key] = tuple(
@@ -34,7 +34,8 @@ class SearchPaths:
             )
         return self._known[key]
 
-    def _search_path(self, python: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    def search_path(self, python: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
+        """Where an interpreter looks for modules that are installed. Raises NotWarmError where it does not answer."""
         key = (python, environment.get("PYTHONPATH", ""))
         if key not in self._paths:
             try:

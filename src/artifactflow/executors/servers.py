@@ -3,187 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import select
-import signal
-import socket
-import subprocess
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from artifactflow.executors.process import Usage
+from artifactflow.executors.kept import ANSWER_SECONDS, address_of, find_server, make_room
+from artifactflow.executors.search_paths import SearchPaths
+from artifactflow.executors.server_process import READY_SECONDS, Keep, Server, ServerKey
 from artifactflow.executors.syntax import is_late
 from artifactflow.executors.task import Stop
-from artifactflow.executors.warm import PACKAGE, Modules, NotWarmError
-
-SERVER_SCRIPT: Final = PACKAGE / "child" / "server.py"
+from artifactflow.executors.warm import NotWarmError
 
 MOST_SERVERS: Final = 8
-"""How many are kept at once; beyond that the one that was idle longest is ended."""
-
-READY_SECONDS: Final = 120.0
-"""How long importing may take before the step is given a fresh process instead."""
-
-LOOK_SECONDS: Final = 0.1
-"""How often a thread that waits for a server looks whether it was asked to stop."""
-
-CLOSE_SECONDS: Final = 2.0
-"""How long a server has to end before it is killed."""
-
-_HEADER_BYTES: Final = 4
-_LARGEST_REPORT: Final = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class ServerKey:
-    """What a process must have in common with a server to be forked from it."""
-
-    python: Path
-    environment: tuple[tuple[str, str], ...]
-    modules: Modules
-
-
-class WarmProcess:
-    """A child of a server, seen from here (`Watched`). `lost` says that its server ended before it did."""
-
-    def __init__(self, report: socket.socket, output: int) -> None:
-        self.pid = 0
-        self.output = output
-        self.exited: int | None = report.fileno()
-        self.lost = False
-        self._report = report
-        self._reaped: tuple[int, Usage] | None = None
-
-    def wait_started(self, stop: Stop) -> bool:
-        """Whether it has started; False where it ended before it could, or `stop` wants it killed before it has."""
-        while not _is_readable(self._report, LOOK_SECONDS):
-            if stop.is_killing():
-                return False
-        self.pid = self._receive().get("started", 0)
-        return self.pid != 0
-
-    def has_ended(self) -> bool:
-        """Whether it has, without waiting."""
-        return self._reaped is not None or _is_readable(self._report, 0)
-
-    def reap(self) -> tuple[int, Usage]:
-        """The exit code and what it used, as the server reports it; without a server it is killed."""
-        if self._reaped is None:
-            ended = self._receive().get("ended")
-            if ended is None:
-                self.lost = True
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self.pid, signal.SIGKILL)
-                self._reaped = (-signal.SIGKILL, {})
-            else:
-                self._reaped = (ended.pop("exit_code"), ended)
-        return self._reaped
-
-    def close(self) -> None:
-        """Close the descriptors."""
-        self._report.close()
-        os.close(self.output)
-
-    def _receive(self) -> dict[str, Any]:
-        try:
-            content = self._report.recv(_LARGEST_REPORT)
-        except ConnectionError:
-            content = b""
-        message: dict[str, Any] = json.loads(content) if content else {}
-        return message
-
-
-class Server:
-    """A server process. Several threads may start steps on it."""
-
-    def __init__(self, key: ServerKey) -> None:
-        self.key = key
-        self._sending = threading.Lock()
-        self._channel, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [key.python, SERVER_SCRIPT, str(theirs.fileno())],
-                cwd="/",
-                env=dict(key.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-
-    def has_ended(self) -> bool:
-        """Whether it is gone, though nobody closed it."""
-        return self._process.poll() is not None
-
-    def wait_ready(self, stop: Stop) -> frozenset[str]:
-        """Have it import its modules; returns the top names of all that it has then.
-
-        Raises NotWarmError where it must not fork, does not start, takes too long, or where `stop` was set.
-        """
-        deadline = time.monotonic() + READY_SECONDS
-        try:
-            self._send({"modules": self.key.modules, "roots": [str(PACKAGE)]})
-            while not _is_readable(self._channel, LOOK_SECONDS):
-                if stop.is_set() or time.monotonic() > deadline:
-                    raise NotWarmError("importing its libraries took too long")
-            answer = self._receive()
-        except OSError:
-            answer = None
-        if answer is None:
-            raise NotWarmError("the server process could not start")
-        if answer["refused"]:
-            raise NotWarmError(answer["refused"])
-        return frozenset(answer["names"])
-
-    def start(self, request: Mapping[str, Any]) -> WarmProcess:
-        """Ask it to run a step. Raises NotWarmError where it is gone."""
-        output, their_output = os.pipe()
-        report, their_report = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        process = WarmProcess(report, output)
-        try:
-            self._send(request, their_output, their_report.fileno())
-        except OSError:
-            process.close()
-            raise NotWarmError("the server process has ended") from None
-        finally:
-            os.close(their_output)
-            their_report.close()
-        return process
-
-    def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """End it, and what runs on it: closing the channel asks for that. After so many seconds it is killed."""
-        self._channel.close()
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _send(self, message: Mapping[str, Any], *descriptors: int) -> None:
-        content = json.dumps(message).encode()
-        content = len(content).to_bytes(_HEADER_BYTES, "big") + content
-        with self._sending:
-            sent = socket.send_fds(self._channel, [content], descriptors)
-            self._channel.sendall(content[sent:])
-
-    def _receive(self) -> dict[str, Any] | None:
-        with self._channel.makefile("rb") as stream:
-            header = stream.read(_HEADER_BYTES)
-            content = stream.read(int.from_bytes(header, "big"))
-        answer: dict[str, Any] | None = json.loads(content) if content else None
-        return answer
-
-
-def _is_readable(channel: socket.socket, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(channel, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
+"""How many are in use at once; beyond that the one that was idle longest is ended."""
 
 
 class _Slot:
@@ -198,9 +30,15 @@ class _Slot:
 
 
 class Servers:
-    """All servers of a run, begun when first asked for."""
+    """All servers of a run, found or begun when first asked for.
 
-    def __init__(self) -> None:
+    With `keep_warm` those that are begun stay for that many seconds since their last use. Servers that earlier runs
+    have left are used in any case.
+    """
+
+    def __init__(self, search_paths: SearchPaths, keep_warm: float = 0.0) -> None:
+        self._search_paths = search_paths
+        self._keep_warm = keep_warm
         self._lock = threading.Lock()
         self._slots: dict[ServerKey, _Slot] = {}  # the one that was used last comes last
 
@@ -222,7 +60,7 @@ class Servers:
                 self._end_idle()
 
     def close(self) -> None:
-        """End all of them."""
+        """End all of them, but those that are kept."""
         with self._lock:
             slots = list(self._slots.values())
             self._slots.clear()
@@ -243,16 +81,41 @@ class Servers:
 
     def _started(self, slot: _Slot, key: ServerKey, stop: Stop) -> tuple[Server, frozenset[str]]:
         try:
-            server = Server(key)
-            try:
-                return server, server.wait_ready(stop)
-            except BaseException:
-                server.close(0)  # it may be importing, and nothing runs on it yet
-                raise
+            search_path = self._search_paths.search_path(key.python, dict(key.environment))
+            address = address_of(key, search_path, make=self._keep_warm > 0)
+            found = find_server(address, self._keep_warm) if address else None
+            if found is not None:
+                with contextlib.suppress(NotWarmError):
+                    return self._when_ready(found, stop, ANSWER_SECONDS)
+            keep = Keep(address, self._keep_warm) if address and self._keep_warm else None
+            if keep is not None:
+                make_room()
+            lighter = self._lighter(key)
+            if lighter is not None:
+                with contextlib.suppress(NotWarmError, OSError):
+                    return self._when_ready(lighter.nest(key, keep), stop)
+            return self._when_ready(Server.begin(key, keep), stop)
         except OSError as error:
             raise NotWarmError(f"the server process could not start: {error.strerror}") from error
         except NotWarmError as error:
             slot.refused = str(error)
+            raise
+
+    def _lighter(self, key: ServerKey) -> Server | None:
+        """The server that has imported most of what is wanted, and nothing else."""
+        with self._lock:
+            found = [
+                (len(other.modules), slot.server)
+                for other, slot in self._slots.items()
+                if slot.server is not None and other.is_lighter(key)
+            ]
+        return max(found, key=lambda one: one[0], default=(0, None))[1]
+
+    def _when_ready(self, server: Server, stop: Stop, seconds: float = READY_SECONDS) -> tuple[Server, frozenset[str]]:
+        try:
+            return server, server.wait_ready(stop, seconds)
+        except BaseException:
+            server.close(0)  # it may be importing, and nothing runs on it yet
             raise
 
     def _end_idle(self) -> None:

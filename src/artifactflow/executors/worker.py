@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from artifactflow.child.processes import TOKEN_VARIABLE
 from artifactflow.executors.command import CommandExecutor, filled_command, process_environment
 from artifactflow.executors.process import watch
 from artifactflow.executors.search_paths import SearchPaths
-from artifactflow.executors.servers import ServerKey, Servers, WarmProcess, early_variables, late_variables
+from artifactflow.executors.server_process import ServerKey, WarmProcess
+from artifactflow.executors.servers import Servers, early_variables, late_variables
 from artifactflow.executors.task import Ended, PrintLine, Stop, Task
 from artifactflow.executors.warm import NotWarmError, WarmScripts, refuse_shadows
 
@@ -23,22 +25,23 @@ class WorkerExecutor:
 
     Whatever cannot be run so is run in a fresh process, and `Ended.facts` says which it was: `process` is `warm` or
     `fresh`, and `fresh_because` the reason. `python` is the interpreter, by default the one that runs artifactflow.
-    Several threads may execute steps at once. `close` ends all servers.
+    Several threads may execute steps at once. `close` ends all servers; with `keep_warm` they stay for that many
+    seconds since their last use, for whoever needs the same.
     """
 
     in_this_thread = False
 
-    def __init__(self, python: Path | None = None) -> None:
+    def __init__(self, python: Path | None = None, keep_warm: float = 0.0) -> None:
         self.fresh = CommandExecutor(python)
         self._scripts = WarmScripts()
         self._search_paths = SearchPaths()
-        self._servers = Servers()
+        self._servers = Servers(self._search_paths, keep_warm)
 
     def execute(self, task: Task, print_line: PrintLine, stop: Stop) -> Ended:
         """Run the command in the component's folder. Raises MissingToolError where its program does not exist."""
         try:
             with self._started(task, stop) as process:
-                ended = watch(process, task.log, print_line, stop, task.timeout)
+                ended = watch(process, task, print_line, stop)
         except NotWarmError as reason:
             ended = self.fresh.execute(task, print_line, stop)
             return replace(ended, facts={**ended.facts, "fresh_because": str(reason)})
@@ -47,7 +50,7 @@ class WorkerExecutor:
         return replace(ended, facts={"process": "warm", **ended.facts})
 
     def close(self) -> None:
-        """End all servers, and what runs on them."""
+        """End what runs on the servers, and those that are not kept."""
         self._servers.close()
 
     @contextlib.contextmanager
@@ -66,6 +69,7 @@ class WorkerExecutor:
                 "argv": [str(python), *filled_command(task).argv[1:]],
                 "script": script.script,
                 "module": script.module,
+                "token": task.environment.get(TOKEN_VARIABLE, ""),
             }
             process = server.start(request)
             if not process.wait_started(stop):
@@ -75,9 +79,9 @@ class WorkerExecutor:
 
 
 @contextlib.contextmanager
-def warm_executor(python: Path | None = None) -> Iterator[WorkerExecutor]:
-    """An executor for one run: its servers are gone afterwards, however it ends."""
-    with contextlib.closing(WorkerExecutor(python)) as executor:
+def warm_executor(python: Path | None = None, keep_warm: float = 0.0) -> Iterator[WorkerExecutor]:
+    """An executor for one run: its servers are gone afterwards, however it ends, but for those that are kept."""
+    with contextlib.closing(WorkerExecutor(python, keep_warm)) as executor:
         yield executor
 
 

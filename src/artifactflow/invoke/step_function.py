@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import shutil
 import sys
@@ -60,7 +61,7 @@ def call_step_function(function: Callable[..., object], values: Mapping[str, Val
     Inputs are read by the format of their annotation; what is returned is written to the paths of the outputs. Raises
     StepFailedError where the function does not return what its contract promises.
     """
-    signature = inspect.signature(function, eval_str=True)
+    signature = _signature(function)
     arguments: dict[str, Any] = {}
     for parameter in signature.parameters.values():
         base, extras = _unwrapped(parameter.annotation)
@@ -89,6 +90,11 @@ def call_step_function(function: Callable[..., object], values: Mapping[str, Val
         else:
             format_of_annotation(annotation).write(value, place)
         add_metadata(key, _facts_of(value))
+
+
+@functools.lru_cache(maxsize=64)
+def _signature(function: Callable[..., object]) -> inspect.Signature:
+    return inspect.signature(function, eval_str=True)
 
 
 def _unwrapped(annotation: Any) -> tuple[Any, tuple[object, ...]]:

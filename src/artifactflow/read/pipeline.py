@@ -30,7 +30,7 @@ from artifactflow.pipeline import (
     Step,
     Stored,
 )
-from artifactflow.read.yaml import Node, read_yaml, read_yaml_file
+from artifactflow.read.yaml import PIPELINE_BOUNDS, Node, read_yaml, read_yaml_file
 
 PIPELINE_FILES = ("pipeline.yaml", "pipeline.yml")
 PIPELINE_KEYS = ("name", "description", "config", "track", "parameters", "steps")
@@ -54,12 +54,12 @@ def read_pipeline(file: Path, config: Path | None = None) -> Pipeline:
 
     Raises ContractError with line and column for what is not a pipeline, NotFoundError for a file that is missing.
     """
-    return pipeline_from_node(read_yaml_file(file), file, config)
+    return pipeline_from_node(read_yaml_file(file, PIPELINE_BOUNDS), file, config)
 
 
 def read_pipeline_text(text: str, file: Path) -> Pipeline:
     """The same for a text; `file` names it in messages, and its folder is what the pipeline's paths are relative to."""
-    return pipeline_from_node(read_yaml(text, str(file)), file, None)
+    return pipeline_from_node(read_yaml(text, str(file), PIPELINE_BOUNDS), file, None)
 
 
 def pipeline_from_node(root: Node, file: Path, config: Path | None) -> Pipeline:

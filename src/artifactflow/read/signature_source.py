@@ -29,6 +29,12 @@ def contract_of_script(script: Path) -> Contract | None:
     return contract_of_source(read_text(script), str(script))
 
 
+def step_function_of_script(script: Path) -> str | None:
+    """The name of the step function that a script runs, None where it runs none."""
+    module = parse_source(read_text(script), str(script)).tree
+    return _function_that_runs(module, _imported_names(module))
+
+
 def contract_of_source(text: str, file: str) -> Contract | None:
     """The same for source text; `file` is for messages."""
     module = parse_source(text, file).tree

@@ -19,9 +19,20 @@ from artifactflow.errors import ContractError, NotFoundError, OutsideError, Plac
 from artifactflow.read.paths import is_file
 from artifactflow.read.yaml_errors import place_of, translated, unprintable
 
-MAXIMUM_BYTES: Final = 1024 * 1024
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How large a text may be: its bytes, and its values with aliases counted as if they were written out."""
+
+    size: int
+    nodes: int
+
+
+MANIFEST_BOUNDS: Final = Bounds(1024 * 1024, 40_000)
+PIPELINE_BOUNDS: Final = Bounds(4 * 1024 * 1024, 250_000)
+"""Room for ten thousand steps, each with its own bindings."""
+
 MAXIMUM_DEPTH: Final = 50
-MAXIMUM_NODES: Final = 40_000
 MAXIMUM_NUMBER_LENGTH: Final = 1000
 """Characters of one number: PyYAML takes a quadratic time for `1:1:1:…`, a number in base 60."""
 
@@ -124,50 +135,50 @@ class Node:
         return text if len(text) <= 60 else text[:57] + "..."
 
 
-def read_yaml_file(path: Path) -> Node:
+def read_yaml_file(path: Path, bounds: Bounds = MANIFEST_BOUNDS) -> Node:
     """The document in a file; an empty file has the value None.
 
-    Raises NotFoundError where there is no file, OutsideError where it cannot be read, and ContractError for more than
-    1 MiB, for bytes that are not UTF-8 and for everything that `read_yaml` refuses.
+    Raises NotFoundError where there is no file, OutsideError where it cannot be read, and ContractError for more bytes
+    than the `bounds` allow, for bytes that are not UTF-8 and for everything that `read_yaml` refuses.
     """
     place = Place(str(path))
     if not is_file(path):
         raise NotFoundError(f"there is no file {path}")
     try:
         with path.open("rb") as file:
-            content = file.read(MAXIMUM_BYTES + 1)
+            content = file.read(bounds.size + 1)
         text = content.decode("utf-8")
     except OSError as error:
         raise OutsideError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        if len(content) <= MAXIMUM_BYTES:
+        if len(content) <= bounds.size:
             line = content.count(b"\n", 0, error.start) + 1
             raise ContractError(
                 f"byte {error.start} is not UTF-8", hint="save the file as UTF-8", place=Place(str(path), line)
             ) from None
         text = ""
-    if len(content) > MAXIMUM_BYTES:
-        raise ContractError(f"the file is larger than {MAXIMUM_BYTES} bytes, which no manifest is", place=place)
+    if len(content) > bounds.size:
+        raise ContractError(f"the file is larger than {bounds.size} bytes, which no manifest is", place=place)
     # Line ends as Python's text mode, and so MLflow, reads them.
-    return read_yaml(text.replace("\r\n", "\n").replace("\r", "\n"), str(path))
+    return read_yaml(text.replace("\r\n", "\n").replace("\r", "\n"), str(path), bounds)
 
 
 @functools.lru_cache(maxsize=16)
-def read_yaml(text: str, file: str) -> Node:
+def read_yaml(text: str, file: str, bounds: Bounds = MANIFEST_BOUNDS) -> Node:
     """The one document in `text`, with `file` as the name in places. The last few are kept: nobody may change one.
 
     >>> node = read_yaml("seed: 042\\nname: 'no'", "MLproject")
     >>> node.value, node.items["seed"].text, str(node.items["seed"].place)
     ({'seed': 34, 'name': 'no'}, '042', 'MLproject:1:7')
 
-    Raises ContractError for a text that is not YAML, is nested deeper than 50 levels or grows beyond 40,000 values
-    when its aliases are followed, and for tags that make anything else than plain data.
+    Raises ContractError for a text that is not YAML, is nested deeper than 50 levels or grows beyond the `bounds`
+    (1 MiB, 40,000 values) when its aliases are followed, and for tags that make anything else than plain data.
     """
-    if len(text) > MAXIMUM_BYTES:
-        raise ContractError(f"the text is longer than {MAXIMUM_BYTES} characters", place=Place(file))
+    if len(text) > bounds.size:
+        raise ContractError(f"the text is longer than {bounds.size} characters", place=Place(file))
     source = text.removeprefix("\ufeff")
     try:
-        _check_bounds(source, file)
+        _check_bounds(source, file, bounds)
         loader = _Loader(source)
         try:
             root = loader.get_single_node()
@@ -182,7 +193,7 @@ def read_yaml(text: str, file: str) -> Node:
         raise unprintable(source, file) from None
 
 
-def _check_bounds(source: str, file: str) -> None:
+def _check_bounds(source: str, file: str, bounds: Bounds) -> None:
     """Refuse what would be too deep or too large before anything is built of it, aliases counted as if written out."""
     nodes = 0
     sizes: dict[str, tuple[int, int]] = {}  # by anchor: values and levels below it
@@ -213,9 +224,9 @@ def _check_bounds(source: str, file: str) -> None:
             raise ContractError(
                 f"values are nested deeper than {MAXIMUM_DEPTH} levels", place=place_of(file, event.start_mark)
             )
-        if nodes > MAXIMUM_NODES:
+        if nodes > bounds.nodes:
             raise ContractError(
-                f"there are more than {MAXIMUM_NODES} values, aliases followed", place=place_of(file, event.start_mark)
+                f"there are more than {bounds.nodes} values, aliases followed", place=place_of(file, event.start_mark)
             )
 
 

@@ -11,6 +11,7 @@ from artifactflow.artifact import Tree
 from artifactflow.errors import IntegrityError, NotFoundError
 from artifactflow.report.facts import LogExcerpt
 from artifactflow.store import Store
+from artifactflow.store.logs import log_place
 
 LAST_LINES: Final = 12
 LONGEST_LINE: Final = 400
@@ -33,22 +34,19 @@ FIGURE_TYPES: Final = {
 
 def read_log(store: Store, log: str, limit: int = LONGEST_LOG) -> LogExcerpt | None:
     """What a run printed, `limit` bytes of it at the most; None where there is no log, or it lies outside the store."""
-    file = store.root / log
-    if not log or not file.resolve().is_relative_to(store.root.resolve()):
-        return None
     try:
-        with file.open("rb") as stream:
-            size = stream.seek(0, 2)
-            stream.seek(0)
+        place = log_place(store.root, log)
+        with place.open() as (stream, size):
             if size <= limit:
-                beginning, end = b"", stream.read(limit)
+                beginning, end = b"", stream.read(size)
             else:
+                kept = limit - limit // 4
                 beginning = stream.read(limit // 4)
-                stream.seek(size - (limit - limit // 4))
-                end = stream.read(limit)
-    except OSError:
+                stream.seek(place.start + size - kept)
+                end = stream.read(kept)
+    except (OSError, IntegrityError, NotFoundError):
         return None
-    return _excerpt(file, size, beginning.decode(errors="replace"), end.decode(errors="replace"), limit)
+    return _excerpt(place.path, size, beginning.decode(errors="replace"), end.decode(errors="replace"), limit)
 
 
 def _excerpt(file: Path, size: int, beginning: str, end: str, limit: int) -> LogExcerpt:

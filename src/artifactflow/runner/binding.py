@@ -118,17 +118,21 @@ def bind(pipeline: Pipeline, given: Given, load_component: LoadComponent, caller
     """
     order = pipeline.order()
     contracts: dict[str, tuple[Component, Contract]] = {}
+    components: dict[str, Component] = {}
     for step in order:
         try:
-            component = load_component(step.component, pipeline.folder)
+            if step.component not in components:
+                components[step.component] = load_component(step.component, pipeline.folder)
+            component = components[step.component]
             contracts[step.name] = (component, component.contract(step.entry_point))
         except ArtifactflowError as error:
             raise error.at(step.place) if step.place else error from None
     _refuse_unknown_names(pipeline, given, {name: contract for name, (_, contract) in contracts.items()})
     parameters = {
-        parameter.name: _with_absolute_path(parameter, *resolved, base=_base(resolved[1], pipeline.folder, caller))
-        for parameter in pipeline.parameters
-        for resolved in [resolve_parameters(pipeline, given)[parameter.name]]
+        parameter.name: _with_absolute_path(parameter, value, source, base=_base(source, pipeline.folder, caller))
+        for parameter, (value, source) in zip(
+            pipeline.parameters, resolve_parameters(pipeline, given).values(), strict=True
+        )
     }
     binder = _Binder(pipeline, given, parameters, contracts, caller)
     steps = tuple(binder.bound(step, cell) for step in order for cell in step.cells())

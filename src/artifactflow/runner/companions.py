@@ -19,8 +19,12 @@ class Companion(Protocol):
         Called before each attempt in the step's own thread, several at once, and may wait there.
         """
 
+    def left(self, run: Run, bound: BoundStep) -> None:
+        """The process is gone, and its files are still there. Called after each attempt in the step's own thread."""
+
     def ended(self, run: Run, bound: BoundStep) -> Run:
         """The record as it will be kept, with what the companion knows of the execution.
 
-        Called once in the coordinating thread, after the process is gone and before the record is written.
+        Called once in the coordinating thread, within the transaction that writes the record: so it may neither wait
+        nor open another.
         """

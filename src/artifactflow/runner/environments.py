@@ -138,9 +138,10 @@ class Environments:
 class EnvironmentExecutor:
     """Executes each step with the interpreter of its component, in forks of warm servers unless `cold`."""
 
-    def __init__(self, environments: Environments, *, cold: bool) -> None:
+    def __init__(self, environments: Environments, *, cold: bool, keep_warm: float = 0.0) -> None:
         self.environments = environments
         self.cold = cold
+        self.keep_warm = keep_warm
         self._executors: dict[Path | None, Executor] = {}
         self._lock = threading.Lock()
         self._stack = ExitStack()
@@ -170,7 +171,7 @@ class EnvironmentExecutor:
                 if self.cold:
                     self._executors[python] = CommandExecutor(python)
                 else:
-                    worker = WorkerExecutor(python)
+                    worker = WorkerExecutor(python, self.keep_warm)
                     self._stack.callback(worker.close)
                     self._executors[python] = worker
             return self._executors[python]

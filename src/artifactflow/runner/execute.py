@@ -1,8 +1,9 @@
-"""Executes one step: hands out its inputs, runs it, checks what it promised, registers what it made."""
+"""Executes one step: hands out its inputs, runs it, checks what it promised, takes in and registers what it made."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from artifactflow.artifact import Tree, Version
+from artifactflow.artifact import Digest, Version
 from artifactflow.contract import Output
 from artifactflow.errors import ContractError, IntegrityError, InterruptedRunError, StepFailedError
 from artifactflow.executors import Ended, Executor, Stop, Task
@@ -23,12 +24,11 @@ from artifactflow.runner.binding import BoundStep, LocalPath, shown_value
 from artifactflow.runner.companions import Companion
 from artifactflow.runner.events import Observer
 from artifactflow.runner.planner import PlannedStep
+from artifactflow.runner.space import LOG_NAME, OUTPUTS_NAME, RunSpace, discard, make_folders
 from artifactflow.runs import Run, RunStatus, new_run_id, now
-from artifactflow.store import HandedOut, Store
+from artifactflow.store import HandedOut, Staged, Store, Transaction
 
 SHOWN_LOG_LINES = 20
-RUNNING_NAME = "running.json"
-"""The record of a run while it runs, in its folder: the store only has those that ended."""
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
@@ -44,11 +44,16 @@ class Execution:
 
 
 class StepExecution:
-    """One execution of one step; it exists to keep the run's folder and record at hand."""
+    """One execution of one step; it exists to keep the run's folder and record at hand.
+
+    `prepare`, `work`, then either `pack_log`, `register` and `settle`, or `fail`. Only `work` may be called in another
+    thread.
+    """
 
     def __init__(
         self,
         store: Store,
+        space: RunSpace,
         planned: PlannedStep,
         executor: Executor,
         observer: Observer,
@@ -56,9 +61,11 @@ class StepExecution:
         pipeline: str,
         parent: str,
         facts: Mapping[str, str | bool],
+        variables: Mapping[str, str],
         companions: Sequence[Companion] = (),
     ) -> None:
         self.store = store
+        self.space = space
         self.planned = planned
         self.executor = executor
         self.observer = observer
@@ -66,7 +73,7 @@ class StepExecution:
         bound = planned.bound
         run_id = new_run_id()
         self.folder = store.run_folder(run_id)
-        self.log = self.folder / "log"
+        self.log = self.folder / LOG_NAME
         self.run = Run(
             id=run_id,
             step=bound.name,
@@ -81,23 +88,28 @@ class StepExecution:
             cache_key=planned.cache_key if bound.contract.cache and bound.step.cache else "",
             ingredients=planned.ingredients.to_json() if planned.ingredients else {},
             command=bound.contract.command,
-            log=self.log.relative_to(store.root).as_posix(),
+            log=self._own_log(),
             started=now(),
         )
+        self.keys = tuple(output.key for output in bound.contract.outputs if output.placeholder)
         self.places: dict[str, Path] = {}
-        self.trees: dict[str, Tree] = {}
+        self.staged: dict[str, Staged] = {}
+        self.metadata: Mapping[str, Mapping[str, Any]] = {}
         self.source = dict(facts)
         self.facts: Mapping[str, Any] = {}
         self.exit_code: int | None = None
+        self.log_start = 0
+        self.variables = variables
         self._clock = time.monotonic()
 
     def prepare(self) -> None:
-        """Make room for the outputs, and say beside them that the step runs."""
+        """Make room for the outputs, and say that the step runs."""
+        self.log_start = self.space.make_folder(self.run.id, self.keys)
+        self.space.started(replace(self.run, log=f"{self.run.log}:{self.log_start}:"))
         self.places = self._places()
-        (self.folder / RUNNING_NAME).write_text(json.dumps(self.run.to_json()), encoding="utf-8")
 
     def work(self, stop: Stop) -> None:
-        """Run the step, again where it may be retried, and store the bytes that it made. May be called in a thread.
+        """Run the step, again where it may be retried, and take in the bytes that it made. May be called in a thread.
 
         Raises StepFailedError where it failed or broke its contract, InterruptedRunError where `stop` was set.
         """
@@ -118,7 +130,11 @@ class StepExecution:
 
     def _attempt(self, stop: Stop) -> None:
         with self._handed_out() as inputs:
-            ended = self._run(inputs, stop)
+            try:
+                ended = self._run(inputs, stop)
+            finally:
+                for companion in self.companions:
+                    companion.left(self.run, self.planned.bound)
             self.facts = ended.facts
             self.exit_code = ended.exit_code
             if stop.is_set():
@@ -127,44 +143,75 @@ class StepExecution:
                 raise StepFailedError(self._failure(ended))
             self._refuse_changed_inputs(inputs)
         outputs = self.planned.bound.contract.outputs
-        self.trees = {output.key: self._collect(output) for output in outputs}
+        self.staged = {output.key: self._collect(output) for output in outputs}
+        self.metadata = read_metadata(self.folder / "metadata.json")
+        self.run = replace(self.run, ended=now(), seconds=round(time.monotonic() - self._clock, 3))
 
-    def finish(self) -> Execution:
-        """Register what `work` stored, together with the record of the run."""
-        metadata = read_metadata(self.folder / "metadata.json")
+    def pack_log(self) -> None:
+        """Put the log where it is kept for good, before what `work` took in is placed; the folder is free then."""
+        packed = self.space.pack_log(self.log, self.log_start)
+        if packed is None:
+            self._keep_own_log()
+            self._clear_folder()
+        else:
+            self.run = replace(self.run, log=packed)
+            self.space.give_back(self.folder, self.keys)
+
+    def register(self, transaction: Transaction) -> Execution:
+        """Register what `work` took in, which has been placed meanwhile, together with the record of the run."""
         versions: dict[str, Version] = {}
-        with self.store.transaction() as transaction:
-            for slot in self.planned.bound.outputs:
-                versions[slot.key] = transaction.register(
-                    slot.name,
-                    slot.type,
-                    slot.description,
-                    self.trees[slot.key],
-                    metadata=metadata.get(slot.key, {}),
-                    run_id=self.run.id,
-                ).version
-            run = self._ended(RunStatus.FINISHED, outputs={key: version.ref for key, version in versions.items()})
-            transaction.record_run(run)
-        self._clean()
+        for slot in self.planned.bound.outputs:
+            versions[slot.key] = transaction.register(
+                slot.name,
+                slot.type,
+                slot.description,
+                self.staged[slot.key].tree,
+                metadata=self.metadata.get(slot.key, {}),
+                run_id=self.run.id,
+            ).version
+        run = self._ended(RunStatus.FINISHED, outputs={key: version.ref for key, version in versions.items()})
+        transaction.record_run(run)
         return Execution(run, versions)
+
+    def settle(self) -> None:
+        """Say that the step has ended: what `register` did is in the store."""
+        self.space.ended(self.run.id)
 
     def fail(self, error: BaseException) -> None:
         """Keep the record of an execution that did not end well, and give the error a hint where it has none."""
         stopped = isinstance(error, (KeyboardInterrupt, InterruptedRunError))
         status = RunStatus.INTERRUPTED if stopped else RunStatus.FAILED
+        if self.run.log == self._own_log():
+            self._keep_own_log()
         with self.store.transaction() as transaction:
             transaction.record_run(self._ended(status, message="stopped by the user" if stopped else str(error)))
         if isinstance(error, StepFailedError) and error.hint is None:
             error.hint = f"see the whole log: artifactflow runs log {self.run.id}"
-        self._clean()
+        self.space.ended(self.run.id)
+        if self.run.log == self._own_log():
+            self._clear_folder()
 
-    def _clean(self) -> None:
-        for name in ("inputs", "outputs", "metadata.json", RUNNING_NAME):
-            _remove(self.folder / name)
+    def _keep_own_log(self) -> None:
+        """Have the log stay in the run's folder, without what the steps that had the folder before have written."""
+        self.run = replace(self.run, log=self._own_log())
+        if self.log_start and self.log.exists():
+            alone = self.log.with_name("log.new")
+            with self.log.open("rb") as log, alone.open("wb") as kept:
+                log.seek(self.log_start)
+                shutil.copyfileobj(log, kept)
+            alone.replace(self.log)
+            self.log_start = 0
+
+    def _own_log(self) -> str:
+        return self.log.relative_to(self.store.root).as_posix()
+
+    def _clear_folder(self) -> None:
+        for name in ("inputs", OUTPUTS_NAME, "metadata.json"):
+            discard(self.folder / name)
 
     def _clear_outputs(self) -> None:
-        for name in ("inputs", "outputs", "metadata.json"):
-            _remove(self.folder / name)
+        self._clear_folder()
+        make_folders(self.folder, self.keys)
         self.places = self._places()
 
     # before
@@ -198,15 +245,12 @@ class StepExecution:
     def _places(self) -> dict[str, Path]:
         """Where each output will be: a path of this run alone, or the place in the component's folder."""
         places: dict[str, Path] = {}
-        self.folder.mkdir(parents=True, exist_ok=True)  # the log goes there, also of a step that produces nothing
         for output in self.planned.bound.contract.outputs:
             if output.placeholder:
-                folder = self.folder / "outputs" / output.key
-                folder.mkdir(parents=True, exist_ok=True)
-                places[output.key] = folder / (Path(output.path).name or output.key)
+                places[output.key] = self.folder / OUTPUTS_NAME / output.key / (Path(output.path).name or output.key)
             else:
                 for file in self._matches(output):
-                    _remove(file)
+                    discard(file)
         return places
 
     # during
@@ -219,7 +263,7 @@ class StepExecution:
         values |= {name: str(handed.path) for name, handed in inputs.items()}
         values |= {key: str(place) for key, place in self.places.items()}
         environment = {
-            **os.environ,
+            **self.variables,
             "PYTHONUNBUFFERED": "1",  # lines arrive as they are printed
             "ARTIFACTFLOW_STORE": str(self.store.root),
             "ARTIFACTFLOW_RUN_ID": self.run.id,
@@ -240,6 +284,7 @@ class StepExecution:
         if ended.timed_out:
             how = f"took longer than its timeout of {self.planned.bound.step.timeout:g} s and was ended"
         with self.log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(self.log_start)
             last = "".join(f"  {line.rstrip()}\n" for line in deque(log, SHOWN_LOG_LINES))
         shown = f"; the end of its log:\n{last}" if last else "; it printed nothing\n"
         return f"step {self.run.step} {how}{shown}the log is {self.log}"
@@ -253,7 +298,7 @@ class StepExecution:
                     hint="inputs are read-only: copy the data before changing it",
                 )
 
-    def _collect(self, output: Output) -> Tree:
+    def _collect(self, output: Output) -> Staged:
         if output.placeholder:
             found = [self.places[output.key]] if os.path.lexists(self.places[output.key]) else []
         else:
@@ -275,7 +320,7 @@ class StepExecution:
             if len(inside) == 1 and inside[0].is_file() and not inside[0].is_symlink():
                 path = inside[0]
         try:
-            return self.store.put_tree(path, move=output.placeholder)
+            return self.store.stage_tree(path, self.space.staging, move=output.placeholder)
         except IntegrityError as error:
             raise StepFailedError(
                 f"step {self.run.step}: the output {output.key!r}: {error}", hint=error.hint
@@ -290,20 +335,34 @@ class StepExecution:
             )
         return sorted(folder.glob(output.path))
 
+    def _packages_digest(self) -> str | None:
+        """What stands for the lock of an environment that was not built from one: the packages that were found."""
+        ingredients = self.planned.ingredients
+        return _digest_of(tuple(ingredients.environment.items())) if ingredients else None
+
     def _ended(self, status: RunStatus, *, outputs: Mapping[str, str] | None = None, message: str = "") -> Run:
         run = replace(
             self.run,
             status=status,
             outputs=outputs or {},
             message=message,
-            ended=now(),
-            seconds=round(time.monotonic() - self._clock, 3),
+            ended=self.run.ended or now(),
+            seconds=self.run.seconds or round(time.monotonic() - self._clock, 3),
             exit_code=self.exit_code,
-            facts={**self.facts, **({"source": self.source} if self.source else {})},
+            facts={
+                **self.facts,
+                "lock": self.facts.get("lock") or self._packages_digest(),
+                **({"source": self.source} if self.source else {}),
+            },
         )
         for companion in self.companions:
             run = companion.ended(run, self.planned.bound)
         return run
+
+
+@functools.lru_cache(maxsize=64)
+def _digest_of(packages: tuple[tuple[str, str], ...]) -> str:
+    return str(Digest.of(json.dumps(packages).encode()))
 
 
 def _shown_parameters(bound: BoundStep) -> dict[str, Value]:
@@ -312,10 +371,3 @@ def _shown_parameters(bound: BoundStep) -> dict[str, Value]:
         parameter.name: shown_value(parameter, bound.parameters[parameter.name])
         for parameter in bound.contract.parameters
     }
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

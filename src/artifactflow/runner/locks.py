@@ -10,6 +10,7 @@ import errno
 import fcntl
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,8 +22,11 @@ class RunLocks:
     """The locks of one process on one store."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(folder / "runs", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(folder / "runs", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise OutsideError(f"cannot take the locks of runs in {folder}: {error.strerror}") from error
 
     def try_acquire(self, name: str) -> bool:
         """Take the lock of that name; False where another process has it."""
@@ -40,7 +44,8 @@ class RunLocks:
 
     def close(self) -> None:
         """Let go of everything."""
-        os.close(self._descriptor)
+        with suppress(OSError):  # the locks are gone all the same, and what they were for has been done
+            os.close(self._descriptor)
 
     def __enter__(self) -> Self:
         return self

@@ -23,8 +23,10 @@ class Options:
     stops only those that need it. `rerun` is the command that was typed, for the hint of a failure. `source` says which
     commit of which repository the pipeline was checked out from; of a local one git is asked. Steps run in forks
     of warm servers where that makes no difference, or with `cold` each in a fresh process; `choose_executor` decides
-    otherwise. `environments` says where the steps run. `tracking` has the settings of the trackers that are told, which
-    nobody waits for unless `wait_tracking` says so.
+    otherwise. The servers end with the run, or with `keep_warm` so many seconds after their last use. With `inline`
+    step functions run in this process, one after another, and other steps as usual. `environments` says where the steps
+    run. `tracking` has the settings of the trackers that are told, which nobody waits for unless `wait_tracking` says
+    so.
     """
 
     force: Collection[str] = ()
@@ -36,6 +38,8 @@ class Options:
     source: Mapping[str, str | bool] = field(default_factory=dict)
     environments: EnvironmentModes = field(default_factory=EnvironmentModes)
     cold: bool = False
+    keep_warm: float = 0.0
+    inline: bool = False
     choose_executor: ChooseExecutor | None = None
     tracking: Settings = field(default_factory=dict)
     wait_tracking: bool = False

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from artifactflow.artifact import Version
@@ -19,12 +19,13 @@ from artifactflow.plan import Decision
 from artifactflow.runner.binding import BoundPipeline, shown_value
 from artifactflow.runner.companions import Companion
 from artifactflow.runner.events import Observer
-from artifactflow.runner.execute import StepExecution
+from artifactflow.runner.execute import Execution, StepExecution
+from artifactflow.runner.group_commit import Finished, GroupCommit, Placed, moved_aliases
 from artifactflow.runner.locks import RunLocks
 from artifactflow.runner.options import ChooseExecutor, Options
 from artifactflow.runner.planner import PlannedStep, Planner
-from artifactflow.runner.recorded_uses import logged_aliases
 from artifactflow.runner.scheduler import Scheduler
+from artifactflow.runner.space import RunSpace
 from artifactflow.runner.tracking import tracking_facts
 from artifactflow.runs import PipelineRun, RunStatus, StepOutcome, new_run_id, now
 from artifactflow.store import Store
@@ -72,9 +73,10 @@ class PipelineExecution:
         self.known: dict[OutputOf, Version] = {}
         self.outcomes: dict[int, StepOutcome] = {}
         self.errors: list[ArtifactflowError] = []
-        self.worked: queue.SimpleQueue[_Worked] = queue.SimpleQueue()
+        self.reports: queue.SimpleQueue[_Worked | Placed] = queue.SimpleQueue()
         self.running: dict[int, tuple[PlannedStep, float]] = {}
-        self.held: dict[int, Callable[[], None]] = {}
+        self.held: dict[int, Finished | None] = {}
+        self.commits = GroupCommit(store, self.reports.put)
         self.source = options.source or working_state(bound.pipeline.folder)
         self.record = PipelineRun(
             id=new_run_id(),
@@ -91,6 +93,9 @@ class PipelineExecution:
                 **tracking_facts(options.tracking),
             },
         )
+        self.space = RunSpace(store, self.record.id)
+        # As they are now: a step that runs in this process may change them while another is started.
+        self.variables = dict(os.environ)
 
     def run(self) -> PipelineRun:
         """Run all of it. Raises as `run_pipeline` does."""
@@ -101,7 +106,7 @@ class PipelineExecution:
         selected = [step for step in self.bound.steps if step.step.name in self.selected]
         self.planner.environments.tell(selected, self.observer)
         try:
-            with self._recorded():
+            with closing(self.space), closing(self.commits), self._recorded():
                 self._run_steps()
                 self._raise_errors()
         except KeyboardInterrupt as error:
@@ -150,24 +155,43 @@ class PipelineExecution:
         with ThreadPoolExecutor(jobs, thread_name_prefix="step") as pool:
             try:
                 while True:
-                    while len(self.running) < jobs and not self.stop.is_set():
+                    idle = self.stop.is_set()
+                    while len(self.running) < jobs and not idle and self.reports.empty():
                         position = self.scheduler.next_ready()
-                        if position is None:
-                            break
-                        self._start(position, pool)
-                    if not self.running:
+                        if position is not None:
+                            self._start(position, pool)
+                            self._commit_if_due(idle=False)
+                        idle = position is None or self.stop.is_set()
+                    self._commit_if_due(idle=idle)
+                    if not self.running and self.commits.is_empty():
                         return
-                    self._after(self.worked.get(), pool)
+                    self._await_report(pool)
             except BaseException:
                 self._stop_all(pool)
                 raise
 
+    def _commit_if_due(self, *, idle: bool) -> None:
+        if self.commits.is_due(idle=idle):
+            self.commits.begin()
+
+    def _await_report(self, pool: ThreadPoolExecutor) -> None:
+        """Wait until a step's work is over, a group is in place, or one is due."""
+        try:
+            report = self.reports.get(timeout=self.commits.seconds_left())
+        except queue.Empty:
+            return
+        if isinstance(report, Placed):
+            self._commit(report)
+        else:
+            self._after(report, pool)
+
     def _stop_all(self, pool: ThreadPoolExecutor) -> None:
-        """End what runs and keep the record of each; a second Ctrl-C kills instead of asking."""
+        """End what runs, keep what is finished and the record of each; a second Ctrl-C kills instead of asking."""
         self.stop.set()
-        while self.running:
+        while self.running or not self.commits.is_empty():
             try:
-                self._after(self.worked.get(), pool)
+                self._commit_if_due(idle=True)
+                self._await_report(pool)
             except KeyboardInterrupt:
                 self.stop.kill()
 
@@ -184,46 +208,49 @@ class PipelineExecution:
             self._execute(position, planned, clock, pool)
 
     def _execute(self, position: int, planned: PlannedStep, clock: float, pool: ThreadPoolExecutor) -> None:
-        self.running[position] = (planned, clock)
         executor = self.choose_executor(planned.bound)
         if not self.locks.try_acquire(planned.cache_key):
+            self.running[position] = (planned, clock)
             self.observer.step_printed(planned.name, "another run is doing the same: waiting for it")
             pool.submit(self._wait_for_other, position, planned)
             return
         self.observer.step_started(planned.name, planned.reason)
         execution = StepExecution(
             self.store,
+            self.space,
             planned,
             executor,
             self.observer,
             pipeline=self.bound.pipeline.name,
             parent=self.record.id,
             facts=self.source,
+            variables=self.variables,
             companions=self.companions,
         )
         execution.prepare()
+        self.running[position] = (planned, clock)
         if executor.in_this_thread:
-            self._work(position, execution)
+            self._after(self._worked(position, execution), pool)
         else:
-            pool.submit(self._work, position, execution)
+            pool.submit(lambda: self.reports.put(self._worked(position, execution)))
 
     # in threads
 
-    def _work(self, position: int, execution: StepExecution) -> None:
+    def _worked(self, position: int, execution: StepExecution) -> _Worked:
         error: BaseException | None = None
         try:
             execution.work(self.stop)
         except BaseException as raised:
             error = raised
-        self.worked.put(_Worked(position, execution, error))
+        return _Worked(position, execution, error)
 
     def _wait_for_other(self, position: int, planned: PlannedStep) -> None:
         while not self.locks.try_acquire(planned.cache_key):
             if self.stop.wait(LOCK_LOOK_SECONDS):
-                self.worked.put(_Worked(position, None, InterruptedRunError(f"step {planned.name} was stopped")))
+                self.reports.put(_Worked(position, None, InterruptedRunError(f"step {planned.name} was stopped")))
                 return
         self.locks.release(planned.cache_key)
-        self.worked.put(_Worked(position, None))
+        self.reports.put(_Worked(position, None))
 
     # back in the thread of `run`
 
@@ -233,78 +260,98 @@ class PipelineExecution:
         self.scheduler.release(position)
         if worked.execution is None and worked.error is None:
             self._start(position, pool)
-        elif worked.error is not None:
-            self._failed(position, planned, worked, clock)
+        elif worked.error is not None or worked.execution is None:
+            self._failed(position, planned, worked.execution, worked.error, clock)
         else:
-            execution = worked.execution
-            self._settle_in_order(position, lambda: self._finish(position, planned, execution, clock))
-
-    def _finish(self, position: int, planned: PlannedStep, execution: StepExecution | None, clock: float) -> None:
-        if execution is None:
-            return
-        finished = execution.finish()
-        self.locks.release(planned.cache_key)
-        self.known |= {OutputOf(planned.name, key): version for key, version in finished.outputs.items()}
-        self.planner.settled(planned.name, finished.run.id)
-        outcome = StepOutcome(planned.name, "RUN", planned.reason, finished.run.id, finished.run.outputs)
-        self._ended(position, replace(outcome, seconds=time.monotonic() - clock))
+            worked.execution.pack_log()
+            self._number_in_order(position, Finished(position, planned, clock, worked.execution))
 
     def _reuse(self, position: int, planned: PlannedStep, clock: float) -> None:
-        """Do to names what a RUN would do: `latest` moves to the versions that are reused."""
-        run = planned.reused
-        if run is None:
+        if planned.reused is None:
             return
-
-        def settle() -> None:
-            versions = {key: self.store.version(ref) for key, ref in run.outputs.items()}
-            moved = [version for version in versions.values() if self._moves(version)]
-            aliases = list(logged_aliases(run))
-            if (moved or aliases) and planned.decision is Decision.REUSE:
-                with self.store.transaction() as transaction:
-                    for version in moved:
-                        transaction.point(version.name, version.number)
-                    for name, number, alias in aliases:
-                        transaction.point(name, number, alias)
-            self.planner.settled(planned.name, run.id)
-            self.known.update({OutputOf(planned.name, key): version for key, version in versions.items()})
-            outcome = StepOutcome(planned.name, planned.decision.value, planned.reason, run.id, run.outputs)
-            self._ended(position, replace(outcome, seconds=time.monotonic() - clock))
-
         self.scheduler.release(position)
-        self._settle_in_order(position, settle)
+        versions = {key: self.store.version(ref) for key, ref in planned.reused.outputs.items()}
+        self._number_in_order(position, Finished(position, planned, clock, Execution(planned.reused, versions)))
 
-    def _moves(self, version: Version) -> bool:
-        return self.store.aliases(version.name).get("latest") != version.number
+    def _number_in_order(self, position: int, finished: Finished | None) -> None:
+        """Let the step be committed, and the cells that waited for it; or hold it until those before it are.
 
-    def _settle_in_order(self, position: int, settle: Callable[[], None]) -> None:
-        """Settle the step, and the cells that waited for it; or hold it until the cells before it are settled."""
-        self.held[position] = settle
-        self._settle_held()
+        None stands for one that failed: it has no versions to number, and nobody has to wait for them.
+        """
+        if not self.scheduler.may_number(position):
+            self.held[position] = finished
+            return
+        while True:
+            if finished is not None:
+                self._number(finished)
+            following = self.scheduler.number(position)
+            if following is None or following not in self.held:
+                return
+            position, finished = following, self.held.pop(following)
 
-    def _settle_held(self) -> None:
-        found = True
-        while found:
-            found = False
-            for position in sorted(self.held):
-                if self.scheduler.may_settle(position):
-                    self.held.pop(position)()
-                    self.scheduler.settle(position)
-                    found = True
+    def _number(self, finished: Finished) -> None:
+        if isinstance(finished.execution, Execution) and not self._moves_names(finished, finished.execution):
+            self._settled(finished, finished.execution)
+        else:
+            self.commits.add(finished)
 
-    def _failed(self, position: int, planned: PlannedStep, worked: _Worked, clock: float) -> None:
-        error = worked.error
+    def _moves_names(self, finished: Finished, reused: Execution) -> bool:
+        """Whether reusing moves `latest`, as running would: it may have moved on, or be about to with a cell before."""
+        return finished.planned.decision is Decision.REUSE and (
+            (bool(finished.planned.bound.cell) and not self.commits.is_empty())
+            or any(
+                self.store.alias_state(name, alias).number != number for name, number, alias in moved_aliases(reused)
+            )
+        )
+
+    def _commit(self, placed: Placed) -> None:
+        try:
+            outcomes = self.commits.commit(placed)
+        except BaseException:
+            if self.commits.group:
+                self.reports.put(placed)  # an interrupted commit is made again before the run ends
+            raise
+        for finished, outcome in outcomes:
+            if isinstance(outcome, Execution):
+                self._settled(finished, outcome)
+            elif isinstance(finished.execution, StepExecution):
+                self._failed(finished.position, finished.planned, finished.execution, outcome, finished.clock)
+
+    def _settled(self, finished: Finished, execution: Execution) -> None:
+        """What the step made is in the store: tell the observer and those that waited for it."""
+        planned = finished.planned
+        if isinstance(finished.execution, StepExecution):
+            finished.execution.settle()
+            self.locks.release(planned.cache_key)
+        self.known |= {OutputOf(planned.name, key): version for key, version in execution.outputs.items()}
+        self.planner.settled(planned.name, execution.run.id)
+        outcome = StepOutcome(
+            planned.name, planned.decision.value, planned.reason, execution.run.id, execution.run.outputs
+        )
+        self._ended(finished.position, replace(outcome, seconds=time.monotonic() - finished.clock))
+        self.scheduler.settle(finished.position)
+
+    def _failed(
+        self,
+        position: int,
+        planned: PlannedStep,
+        execution: StepExecution | None,
+        error: BaseException | None,
+        clock: float,
+    ) -> None:
         self.locks.release(planned.cache_key)
         stopped = isinstance(error, (InterruptedRunError, KeyboardInterrupt))
-        if worked.execution is not None and error is not None:
-            worked.execution.fail(error)
-        run_id = worked.execution.run.id if worked.execution else None
+        if execution is not None and error is not None:
+            execution.fail(error)
+        run_id = execution.run.id if execution else None
         decision = "STOPPED" if stopped else "FAILED"
         outcome = StepOutcome(planned.name, decision, planned.reason, run_id)
         self._ended(position, replace(outcome, seconds=time.monotonic() - clock))
         for dropped in self.scheduler.drop(position):
             blocked = StepOutcome(self.bound.steps[dropped].name, "BLOCKED", f"needs {planned.name}")
             self._ended(dropped, blocked)
-        self._settle_held()
+            self._number_in_order(dropped, None)
+        self._number_in_order(position, None)
         if isinstance(error, ArtifactflowError) and not stopped:
             self.errors.append(error)
             if not self.options.keep_going:

@@ -121,16 +121,16 @@ class Planner:
             if name not in self._results:
                 waiting.append(name)
         ingredients = self.ingredients(bound, identities)
-        last = self.store.last_run(self.pipeline, bound.name) if self.store else None
         pending = self.environments.pending(bound)
-        changes = self._changes(last, ingredients, waiting, pending)
         forced = self._forced(bound)
         if waiting:
             followed = ", ".join(dict.fromkeys(waiting))
-            reason = "; ".join([*([forced] if forced else changes), f"follows {followed}"])
+            changes = [forced] if forced else self._changes(bound, ingredients, waiting, pending)
+            reason = "; ".join([*changes, f"follows {followed}"])
             return PlannedStep(bound, Decision.RUN, reason, versions, gathered)
         if pending:
-            return PlannedStep(bound, Decision.RUN, forced or "; ".join(changes), versions, gathered)
+            reason = forced or "; ".join(self._changes(bound, ingredients, waiting, pending))
+            return PlannedStep(bound, Decision.RUN, reason, versions, gathered)
         cache_key = ingredients.cache_key()
         planned = PlannedStep(bound, Decision.RUN, "", versions, gathered, ingredients, cache_key)
         if forced:
@@ -138,7 +138,8 @@ class Planner:
         reused, changed = reusable_run(self.store, cache_key) if self.store else (None, [])
         if self.store is None or reused is None:
             # With nothing changed since the last run, that run's record must have lost its key: it is told as it is.
-            return _with(planned, reason="; ".join(changes) or why_not_reused(last) or "never run")
+            changes = self._changes(bound, ingredients, waiting)
+            return _with(planned, reason="; ".join(changes) or self._why_not_reused(bound) or "never run")
         if changed:
             return _with(planned, reason="; ".join(changed[:SHOWN_DIFFERENCES]))
         lost = [key for key, ref in reused.outputs.items() if not self._present(self.store, ref)]
@@ -169,7 +170,7 @@ class Planner:
             parameters=parameters,
             inputs=hashed,
             code=self._code_of(component, contract),
-            environment=dict(self.environments.packages(bound)),
+            environment=self.environments.packages(bound),
             variables={
                 name: hashlib.sha256(os.environ.get(name, "").encode()).hexdigest()[:12]
                 for name in contract.environment_variables
@@ -186,7 +187,13 @@ class Planner:
             return "step says cache: false"
         return ""
 
-    def _changes(self, last: Run | None, ingredients: Ingredients, waiting: list[str], pending: str) -> list[str]:
+    def _why_not_reused(self, bound: BoundStep) -> str:
+        last = self.store.last_run(self.pipeline, bound.name) if self.store else None
+        return why_not_reused(last)
+
+    def _changes(self, bound: BoundStep, ingredients: Ingredients, waiting: list[str], pending: str = "") -> list[str]:
+        """What is different from the last run: looked up only where there is a change to explain."""
+        last = self.store.last_run(self.pipeline, bound.name) if self.store else None
         if last is None:
             return [*([] if waiting else ["never run"]), *([pending] if pending else [])]
         old = Ingredients.from_json(last.ingredients)

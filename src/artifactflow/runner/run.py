@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from artifactflow.artifact import Version
+from artifactflow.errors import NotFoundError
 from artifactflow.pipeline import Given, OutputOf, Pipeline
 from artifactflow.read.component import load_component
 from artifactflow.runner.binding import BoundPipeline, bind
 from artifactflow.runner.bridge import Bridge
 from artifactflow.runner.environments import EnvironmentExecutor, Environments
 from artifactflow.runner.events import Observer, Silent
+from artifactflow.runner.inline import InlineChoice
 from artifactflow.runner.locks import RunLocks
 from artifactflow.runner.options import ChooseExecutor, Options
 from artifactflow.runner.pipeline_execution import PipelineExecution
 from artifactflow.runner.planner import PlannedStep, Planner
+from artifactflow.runner.space import clear
 from artifactflow.runner.tracking import Tracking
 from artifactflow.runs import PipelineRun, RunStatus, StepOutcome, now
 from artifactflow.store import Store
+from artifactflow.store.at_work import at_work
 
 
 def bind_pipeline(pipeline: Pipeline, given: Given, caller: Path) -> BoundPipeline:
@@ -88,18 +92,31 @@ def _executors(options: Options, environments: Environments) -> Iterator[ChooseE
     if options.choose_executor is not None:
         yield options.choose_executor
         return
-    with closing(EnvironmentExecutor(environments, cold=options.cold)) as executor:
-        yield executor.of
+    with closing(EnvironmentExecutor(environments, cold=options.cold, keep_warm=options.keep_warm)) as executor:
+        yield InlineChoice(executor).choose if options.inline else executor.of
 
 
 def reconcile(store: Store, locks: RunLocks) -> None:
     """Mark as interrupted what says that it is running and whose process is gone."""
     for run in store.pipeline_runs(20):
         if run.status is RunStatus.RUNNING and locks.try_acquire(run.id):
+            folder = store.run_folder(run.id)
+            killed = [step for step in at_work(folder) if not _is_recorded(store, step.id)]
+            status, message = RunStatus.INTERRUPTED, "its process is gone"
             with store.transaction() as transaction:
-                ended = replace(run, status=RunStatus.INTERRUPTED, ended=now(), message="its process is gone")
-                transaction.record_pipeline_run(ended)
+                for step in killed:
+                    transaction.record_run(replace(step, status=status, ended=now(), message=message))
+                transaction.record_pipeline_run(replace(run, status=status, ended=now(), message=message))
+            clear(folder)
             locks.release(run.id)
+
+
+def _is_recorded(store: Store, run_id: str) -> bool:
+    """Whether a step's end is in the store: its process may have been killed before it said so elsewhere."""
+    try:
+        return store.run(run_id).id == run_id
+    except NotFoundError:
+        return False
 
 
 def _planner(

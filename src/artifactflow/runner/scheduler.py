@@ -31,13 +31,16 @@ class Scheduler:
         heapq.heapify(self._ready)
         self._held_folders: dict[Path, list[int]] = {}
         self._cell_before: dict[int, int] = {}
+        self._cell_after: dict[int, int] = {}
         newest: dict[str, int] = {}
         for position, step in enumerate(steps):
             if step.cell:
                 if step.step.name in newest:
                     self._cell_before[position] = newest[step.step.name]
+                    self._cell_after[newest[step.step.name]] = position
                 newest[step.step.name] = position
         self._settled: set[int] = set()
+        self._numbered: set[int] = set()
 
     def next_ready(self) -> int | None:
         """The first step that may start now; it counts as started. None where there is none."""
@@ -59,10 +62,15 @@ class Scheduler:
             for waiting in self._held_folders.pop(folder, []):
                 heapq.heappush(self._ready, waiting)
 
-    def may_settle(self, position: int) -> bool:
-        """Whether the cells before it are settled, so that its versions can be numbered."""
+    def may_number(self, position: int) -> bool:
+        """Whether the versions of the cells before it have their numbers, or never will, so that its own can."""
         before = self._cell_before.get(position)
-        return before is None or before in self._settled
+        return before is None or before in self._numbered
+
+    def number(self, position: int) -> int | None:
+        """Its versions are next to get their numbers, or never will; returns the cell that comes after it, if any."""
+        self._numbered.add(position)
+        return self._cell_after.get(position)
 
     def settle(self, position: int) -> None:
         """The step's outputs are known (or never will be, see `drop`): those that waited for it may start."""

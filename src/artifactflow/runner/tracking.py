@@ -72,6 +72,9 @@ class Tracking:
         project = Path(self.settings[MLFLOW]["project"])
         return {"MLFLOW_TRACKING_URI": mlflow_address(project, os.environ), **given}
 
+    def left(self, run: Run, bound: BoundStep) -> None:
+        """Nothing is to be done: trackers are told from the record."""
+
     def ended(self, run: Run, bound: BoundStep) -> Run:
         """The record stays as it is; the trackers look at it in a moment."""
         return run

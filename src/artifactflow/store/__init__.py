@@ -9,6 +9,7 @@ from artifactflow.store.layout import STORE_FOLDER, STORE_VARIABLE, find_store
 from artifactflow.store.queries import AliasState, ArtifactSummary
 from artifactflow.store.store import Store
 from artifactflow.store.transaction import Registered, Transaction
+from artifactflow.store.trees import Staged
 
 __all__ = [
     "STORE_FOLDER",
@@ -17,6 +18,7 @@ __all__ = [
     "ArtifactSummary",
     "HandedOut",
     "Registered",
+    "Staged",
     "Store",
     "Transaction",
     "find_store",

@@ -1,7 +1,8 @@
 """Objects: bytes under their digest, written aside, made durable, then given their name.
 
-A put is two steps: a `Batch` takes in bytes and files, hashing while it writes; `place` makes them durable, renames
-them to their digests and makes the names durable. Nothing that has a name in `objects/` is ever incomplete.
+A put is two steps: a `Batch` takes in bytes and files, hashing while it writes; `place` makes those of one batch or of
+many durable, renames them to their digests and makes the names durable. Nothing that has a name in `objects/` is ever
+incomplete.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ import os
 import shutil
 import stat
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from artifactflow.artifact import Digest
-from artifactflow.errors import IntegrityError, NotFoundError
+from artifactflow.errors import IntegrityError, NotFoundError, OutsideError
 from artifactflow.store.files import BLOCK, sync, sync_file_system
 
-MANY: Final = 64
+MANY: Final = 8
 """More files than this are made durable by one `syncfs` for all instead of an fsync each."""
 
 
@@ -46,11 +48,13 @@ class Blobs:
         return self.folder / digest.hexadecimal[:2] / digest.hexadecimal[2:]
 
     def size(self, digest: Digest) -> int | None:
-        """Its bytes, or None where there is no such object."""
+        """Its bytes, or None where there is no such object. Raises OutsideError where the disk does not say."""
         try:
             found = self.path(digest).lstat()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise OutsideError(f"cannot look at the object {digest}: {error.strerror}") from error
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def read(self, digest: Digest) -> bytes:
@@ -74,15 +78,19 @@ def damaged(path: Path, expected: Digest, found: Digest) -> IntegrityError:
 
 
 class Batch:
-    """Objects on their way in. `aside` is an empty private folder on the file system of the store."""
+    """Objects on their way in. `aside` is a private folder on the file system of the store.
+
+    `pending` has the files that still want a name, `adopted` those of them that were somebody's own, `folders` where
+    names have to be made durable.
+    """
 
     def __init__(self, blobs: Blobs, aside: Path) -> None:
-        self._blobs = blobs
-        self._aside = aside
-        self._pending: dict[Digest, Path] = {}
-        self._adopted: set[Path] = set()
+        self.blobs = blobs
+        self.pending: dict[Digest, Path] = {}
+        self.adopted: set[Path] = set()
         # The folder above is always among them: who made the one below may not have reached its fsync yet.
-        self._folders = {blobs.folder}
+        self.folders = {blobs.folder}
+        self._aside = aside
 
     def add_bytes(self, content: bytes) -> Digest:
         """Take in bytes that are in memory."""
@@ -90,7 +98,7 @@ class Batch:
         if self._is_missing(digest, len(content)):
             aside = self._new_path()
             aside.write_bytes(content)
-            self._pending[digest] = aside
+            self.pending[digest] = aside
         return digest
 
     def add_file(self, source: Path) -> Taken:
@@ -116,7 +124,7 @@ class Batch:
                 size += len(block)
         digest = Digest(hasher.hexdigest())
         if self._is_missing(digest, size):
-            self._pending[digest] = aside
+            self.pending[digest] = aside
         else:
             aside.unlink()
         return digest, size
@@ -134,48 +142,56 @@ class Batch:
             digest = Digest(hashlib.file_digest(stream, "sha256").hexdigest())
             taken = _unchanged(path, before, os.fstat(stream.fileno()), digest, before.st_size)
         if self._is_missing(digest, taken.size):
-            self._pending[digest] = path
-            self._adopted.add(path)
+            self.pending[digest] = path
+            self.adopted.add(path)
         return taken
-
-    def place(self) -> None:
-        """Make everything taken in durable and give it its name. What fails in between gives adopted files back."""
-        _sync_all(list(self._pending.values()), self._blobs.folder)
-        placed: list[tuple[Path, Path]] = []
-        try:
-            for digest, aside in self._pending.items():
-                target = self._blobs.path(digest)
-                aside.chmod(0o444)
-                os.utime(aside, ns=_placement_time())
-                _rename(aside, target)
-                placed.append((target, aside))
-                self._folders.add(target.parent)
-            _sync_all(list(self._folders), self._blobs.folder)
-        except BaseException:
-            for target, aside in placed:
-                if aside in self._adopted:
-                    with suppress(OSError):
-                        shutil.copyfile(target, aside)
-            raise
-        self._pending.clear()
 
     def _is_missing(self, digest: Digest, size: int) -> bool:
         """Whether the object has still to be written. One that stands gets its name made durable all the same.
 
         Another process may have renamed it a moment ago and not have reached its own fsync of the folder.
         """
-        if digest in self._pending:
+        if digest in self.pending:
             return False
-        target = self._blobs.path(digest)
-        if self._blobs.size(digest) != size:
+        target = self.blobs.path(digest)
+        if self.blobs.size(digest) != size:
             return True
         # To the garbage collector it is as young as if it had just come.
         os.utime(target, ns=_placement_time())
-        self._folders.add(target.parent)
+        self.folders.add(target.parent)
         return False
 
     def _new_path(self) -> Path:
-        return self._aside / f"object-{len(self._pending)}-{os.urandom(4).hex()}"
+        return self._aside / f"object-{len(self.pending)}-{os.urandom(8).hex()}"
+
+
+def place(batches: Sequence[Batch]) -> None:
+    """Make everything taken in durable and give it its name, the same few waits for the disk serving all batches.
+
+    What fails in between gives adopted files back.
+    """
+    taken = [(batch, digest, aside) for batch in batches for digest, aside in batch.pending.items()]
+    folders = {folder for batch in batches for folder in batch.folders}
+    blobs = batches[0].blobs
+    _sync_all([aside for _, _, aside in taken], blobs.folder)
+    placed: list[tuple[Path, Path]] = []
+    try:
+        for batch, digest, aside in taken:
+            target = blobs.path(digest)
+            aside.chmod(0o444)
+            os.utime(aside, ns=_placement_time())
+            _rename(aside, target)
+            if aside in batch.adopted:
+                placed.append((target, aside))
+            folders.add(target.parent)
+        _sync_all(list(folders), blobs.folder)
+    except BaseException:
+        for target, aside in placed:
+            with suppress(OSError):
+                shutil.copyfile(target, aside)
+        raise
+    for batch in batches:
+        batch.pending.clear()
 
 
 def _placement_time() -> tuple[int, int]:

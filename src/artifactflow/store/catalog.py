@@ -19,7 +19,7 @@ from artifactflow.errors import IntegrityError, OutsideError
 from artifactflow.runs import now
 from artifactflow.store.catalog_sum import sum_path, write_sum
 from artifactflow.store.files import os_errors
-from artifactflow.store.journal import Journal, Position
+from artifactflow.store.journal import Journal, Position, encode
 from artifactflow.store.layout import FORMAT_VERSION
 from artifactflow.store.locks import hold
 from artifactflow.store.schema import SCHEMA_VERSION, TABLES, Event, apply
@@ -48,15 +48,33 @@ _OUTSIDE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A transaction in the making: what `add` enters, `connection` sees at once, and nobody else before the commit."""
+    """A transaction in the making: what `add` enters, `connection` sees at once, and nobody else before the commit.
+
+    `events` has them as they will stand in the journal, so that what JSON cannot hold is refused where it is added.
+    """
 
     connection: sqlite3.Connection
-    events: list[Event] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
-        """Let something happen."""
+        """Let something happen. Raises TypeError, ValueError or RecursionError for what JSON cannot hold."""
+        text = encode(event)
         apply(self.connection, event)
-        self.events.append(event)
+        self.events.append(text)
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Undo what the body has added where it raises, and nothing else."""
+        before = len(self.events)
+        self.connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK TO part")
+            del self.events[before:]
+            raise
+        finally:
+            self.connection.execute("RELEASE part")
 
 
 class Catalog:
@@ -162,7 +180,8 @@ class Catalog:
     def _commit(self, draft: Draft) -> None:
         if not draft.events:
             return
-        position = self._journal.append(self._position, {"time": now(), "events": draft.events})
+        text = f'{{"time":{encode(now())},"events":[{",".join(draft.events)}]}}'
+        position = self._journal.append_text(self._position, text)
         try:
             _write_position(draft.connection, position)
             draft.connection.execute("COMMIT")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -67,17 +68,22 @@ def sync_file_system(path: Path) -> bool:
     """Make everything on the file system of `path` durable at once; False where the platform has no `syncfs`."""
     if sys.platform != "linux":
         return False
-    import ctypes
-
-    library = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if library.syncfs(descriptor) != 0:
-            number = ctypes.get_errno()
+        if (number := _syncfs()(descriptor)) != 0:
             raise OSError(number, os.strerror(number), str(path))
     finally:
         os.close(descriptor)
     return True
+
+
+@functools.cache
+def _syncfs() -> Callable[[int], int]:
+    """The system call by way of the C library; it answers with the number of the error, or 0."""
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    return lambda descriptor: ctypes.get_errno() if library.syncfs(descriptor) != 0 else 0
 
 
 def no_follow(path: str, flags: int) -> int:

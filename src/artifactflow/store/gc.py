@@ -23,7 +23,7 @@ from artifactflow.store import queries
 from artifactflow.store.catalog import position_of, read_meta
 from artifactflow.store.files import os_errors
 from artifactflow.store.journal import Position
-from artifactflow.store.leftovers import Leftovers, running_records
+from artifactflow.store.leftovers import Leftovers, running_steps
 from artifactflow.store.locks import hold
 from artifactflow.store.object_scan import digest_in_name, named_objects
 from artifactflow.store.parts import Parts
@@ -94,7 +94,7 @@ def collect(
     since = None if older_than is None else max(time.time() - older_than, 0.0)
     rules = Rules(keep, _utc(since), young=_utc(before))
     with os_errors("collect garbage"):
-        in_use = [ref for run in running_records(parts.layout, is_running) for ref in run["inputs"].values()]
+        in_use = [ref for run in running_steps(parts.layout, is_running) for ref in run.inputs.values()]
         plan = parts.catalog.read(lambda connection: plan_retirement(connection, rules, in_use))
         if dry_run:
             freed.versions = [version.ref for version in plan.versions]

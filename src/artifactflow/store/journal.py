@@ -70,7 +70,10 @@ class Journal:
 
         Raises OutsideError where it cannot be written; nothing is left of it then.
         """
-        text = encode(record)
+        return self.append_text(position, encode(record))
+
+    def append_text(self, position: Position, text: str) -> Position:
+        """The same for a record that `encode` has written."""
         with os_errors("write the journal"):
             if position.segment == 0 or position.offset >= self._segment_bytes:
                 position = self._start_segment(position)
@@ -151,8 +154,8 @@ class Journal:
             return 0
 
 
-def encode(record: Mapping[str, Any]) -> str:
-    """One line of ASCII. NaN and the infinities are written as Python's `json` writes and reads them."""
+def encode(record: Mapping[str, Any] | str) -> str:
+    """JSON, one line of ASCII. NaN and the infinities are written as Python's `json` writes and reads them."""
     return json.dumps(record, separators=(",", ":"))
 
 

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from artifactflow.errors import NotFoundError
+from artifactflow.runs import Run
 from artifactflow.store import queries
+from artifactflow.store.at_work import RUNNING_NAME, STAGING_NAME, at_work
 from artifactflow.store.files import remove
 from artifactflow.store.layout import Layout
 from artifactflow.store.locks import hold
 from artifactflow.store.parts import Parts
 
-RUNNING_NAME: Final = "running.json"
-"""The record of a run while it runs, in its folder; it goes when the run ends."""
-
-_PRIVATE: Final = ("inputs", "outputs", "metadata.json", RUNNING_NAME)
-"""What a run has in its folder while it runs. Its log stays."""
+_PRIVATE: Final = ("inputs", "outputs", "metadata.json", STAGING_NAME, RUNNING_NAME)
+"""What runs have in their folders while they run. Their logs stay."""
 
 
-def running_records(layout: Layout, is_running: Callable[[str], bool]) -> Iterator[Mapping[str, Any]]:
-    """The records of the runs that run now."""
+def running_steps(layout: Layout, is_running: Callable[[str], bool]) -> Iterator[Run]:
+    """The steps that run now."""
     for file in layout.runs.glob(f"*/{RUNNING_NAME}"):
-        record = _record(file)
-        if record is not None and is_running(record["pipeline_run"] or ""):
-            yield record
+        if is_running(file.parent.name):
+            yield from at_work(file.parent)
 
 
 class Leftovers:
@@ -68,12 +66,11 @@ class Leftovers:
                 yield from self._old([entry])
 
     def _of_dead_runs(self) -> Iterator[Path]:
+        busy = {run.id for run in running_steps(self._layout, self._is_running)}
         for folder in _inside(self._layout.runs):
             if _changed(folder) >= self._before:
                 continue
-            marker = folder / RUNNING_NAME
-            record = _record(marker)
-            if record is not None and self._is_running(record["pipeline_run"] or ""):
+            if folder.name in busy or self._is_running(folder.name):
                 continue
             if not self._is_known(folder.name):
                 yield folder
@@ -94,22 +91,16 @@ class Leftovers:
         return (path for path in paths if _changed(path) < self._before)
 
     def _is_known(self, run_id: str) -> bool:
-        try:
-            return self._parts.catalog.read(lambda connection: queries.run(connection, run_id)).id == run_id
-        except NotFoundError:
-            return False
+        read = self._parts.catalog.read
+        with suppress(NotFoundError):
+            return read(lambda connection: queries.run(connection, run_id)).id == run_id
+        with suppress(NotFoundError):
+            return read(lambda connection: queries.pipeline_run(connection, run_id)).id == run_id
+        return False
 
 
 def _inside(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
-def _record(file: Path) -> Mapping[str, Any] | None:
-    try:
-        record: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return record if isinstance(record["inputs"], dict) and "pipeline_run" in record else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _changed(path: Path) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,7 @@ from typing import Self
 from artifactflow.artifact import ArtifactRef, Digest, Tree, Version, check_name
 from artifactflow.errors import IntegrityError, NotFoundError, UsageError
 from artifactflow.runs import PipelineRun, Run
-from artifactflow.store import handout, queries, trees
+from artifactflow.store import blobs, handout, queries, trees
 from artifactflow.store.blobs import Batch, Blobs
 from artifactflow.store.catalog import Catalog
 from artifactflow.store.files import os_errors, remove
@@ -28,6 +28,7 @@ from artifactflow.store.queries import AliasState, ArtifactSummary, RemovedVersi
 from artifactflow.store.remove import remove_versions
 from artifactflow.store.repair import repair as repair_store
 from artifactflow.store.transaction import Transaction
+from artifactflow.store.trees import Staged
 from artifactflow.store.verify import Progress, verify, verify_versions
 
 
@@ -90,17 +91,36 @@ class Store:
         with (
             os_errors(f"store {source}"),
             self._intake() as (batch, aside),
-            trees.out_of_reach(source, aside, move=move) as (reachable, adopt),
+            trees.out_of_reach(source, aside / "moved", move=move) as (reachable, adopt),
         ):
             tree = trees.read_tree(reachable, source.name, batch, adopt=adopt)
-            batch.place()
+            blobs.place([batch])
         return tree
+
+    def stage_tree(self, source: Path, aside: Path, *, move: bool = False) -> Staged:
+        """The first half of `put_tree`: the bytes are taken into the folder `aside`, hashed, and not durable yet.
+
+        `aside` belongs to the caller and lies in the store's folder, so that nobody else clears it away. May be called
+        from several threads. Raises what `put_tree` raises.
+        """
+        batch = Batch(self._blobs, aside)
+        with (
+            os_errors(f"store {source}"),
+            trees.out_of_reach(source, trees.unused_name(aside, "moved"), move=move) as (reachable, adopt),
+        ):
+            return Staged(trees.read_tree(reachable, source.name, batch, adopt=adopt), batch)
+
+    def place(self, staged: Sequence[Staged]) -> None:
+        """The second half, for many trees at once: durable on return. Raises OutsideError where the disk is full."""
+        if staged:
+            with os_errors("store what was made"), self._turnstile.passed():
+                blobs.place([one.batch for one in staged])
 
     def put_bytes(self, content: bytes) -> Digest:
         """Store bytes as one object, durable on return."""
         with os_errors("store an object"), self._intake() as (batch, _):
             digest = batch.add_bytes(content)
-            batch.place()
+            blobs.place([batch])
         return digest
 
     @contextmanager

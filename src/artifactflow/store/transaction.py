@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from artifactflow.artifact import LATEST, ArtifactRef, Tree, Version, check_alias, check_name
+from artifactflow.artifact import LATEST, ArtifactRef, Digest, Tree, Version, check_alias, check_name
 from artifactflow.errors import NotFoundError, OutsideError, UsageError
 from artifactflow.runs import PipelineRun, Run, now
 from artifactflow.store import queries
@@ -55,8 +56,8 @@ class Transaction:
         for alias in aliases:
             check_alias(alias)
         kept_metadata = _as_json(metadata, "metadata")
-        self._check_objects(tree)
         digest = tree.digest
+        self._check_objects(tree, digest)
         version = queries.version_with(self._draft.connection, name, digest)
         created = version is None
         if version is None:
@@ -131,21 +132,29 @@ class Transaction:
 
     def record_run(self, run: Run) -> None:
         """Record a run; a later record with the same id replaces it. Raises UsageError for facts that are no JSON."""
-        self._draft.add({"run": _as_json(run.to_json(), "the record of a run")})
+        with _json_errors("the record of a run"):
+            self._draft.add({"run": run.to_json()})
 
     def record_pipeline_run(self, run: PipelineRun) -> None:
         """Record a pipeline run; a later record with the same id replaces it."""
-        self._draft.add({"pipeline_run": _as_json(run.to_json(), "the record of a pipeline run")})
+        with _json_errors("the record of a pipeline run"):
+            self._draft.add({"pipeline_run": run.to_json()})
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Changes that stand or fall by themselves: where the body raises, they are undone and the others are not."""
+        with self._draft.part():
+            yield
 
     def _set_alias(self, name: str, number: int | None, alias: str, generation: int) -> int:
         self._draft.add({"alias": {"name": name, "alias": alias, "version": number, "generation": generation}})
         return generation
 
-    def _check_objects(self, tree: Tree) -> None:
+    def _check_objects(self, tree: Tree, digest: Digest) -> None:
         """Nobody is told of a version whose bytes are not there, whatever happened since they were put."""
         check_tree(tree)
-        if self._blobs.size(tree.digest) is None:
-            raise NotFoundError(f"the store does not hold {tree.digest}", hint="put the files before registering them")
+        if self._blobs.size(digest) is None:
+            raise NotFoundError(f"the store does not hold {digest}", hint="put the files before registering them")
         for entry in tree.entries:
             if self._blobs.size(entry.digest) != entry.size:
                 raise lost(entry)
@@ -153,10 +162,16 @@ class Transaction:
 
 def _as_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
     """`value` as it will be read back. Raises UsageError where JSON cannot hold it."""
-    try:
+    with _json_errors(what):
         kept: dict[str, Any] = json.loads(json.dumps(dict(value)))
+    return kept
+
+
+@contextmanager
+def _json_errors(what: str) -> Iterator[None]:
+    try:
+        yield
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(
             f"{what} has to be JSON: {error}", hint="use texts, numbers, true, false, null, lists and mappings"
         ) from error
-    return kept

@@ -7,12 +7,26 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from artifactflow.artifact import Tree, TreeEntry
 from artifactflow.errors import IntegrityError, NotFoundError, UsageError
 from artifactflow.store.blobs import Batch, Blobs, damaged
 from artifactflow.store.files import copy_file, hash_file, remove
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A tree whose bytes have been taken in, and wait in `batch` to be made durable and to get their names."""
+
+    tree: Tree
+    batch: Batch
+
+
+def unused_name(folder: Path, prefix: str) -> Path:
+    """A path in `folder` that nobody else will come upon."""
+    return folder / f"{prefix}-{os.urandom(8).hex()}"
 
 
 def check_path(path: object) -> str:
@@ -89,10 +103,10 @@ def walk(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 @contextmanager
-def out_of_reach(source: Path, aside: Path, *, move: bool) -> Iterator[tuple[Path, bool]]:
+def out_of_reach(source: Path, moved: Path, *, move: bool) -> Iterator[tuple[Path, bool]]:
     """Where to read `source`, and whether its files are ours to adopt.
 
-    With `move` it is renamed into the private folder `aside` first, so that nobody opens it while it is hashed,
+    With `move` it is renamed to `moved`, in a private folder, first, so that nobody opens it while it is hashed,
     and is given back where the body fails; across file systems it is read in place and removed afterwards.
     """
     try:
@@ -104,7 +118,6 @@ def out_of_reach(source: Path, aside: Path, *, move: bool) -> Iterator[tuple[Pat
     if not move:
         yield source, False
         return
-    moved = aside / "moved"
     try:
         source.rename(moved)
     except OSError as error:

@@ -237,9 +237,9 @@ class MlflowTracker:
             for file in told.files:
                 inner = Path(key, file.name).parent.as_posix()
                 self.client.log_artifact(run_id, _named(file, aside / "files" / inner), inner)
-        if step.log is not None and step.log.is_file():
-            log = StoredFile(f"{_key(step.run.step).replace('/', '_')}.log", step.log, 0)
-            self.client.log_artifact(run_id, _named(log, aside / "log"), "log")
+        if step.log is not None:
+            name = f"{_key(step.run.step).replace('/', '_')}.log"
+            self.client.log_text(run_id, step.log.decode(errors="replace"), f"log/{name}")
         pins = requirements_text(step.run)
         if pins:
             self.client.log_text(run_id, pins, "environment/requirements.txt")

@@ -60,7 +60,7 @@ class ToldStep:
     run: Run
     inputs: Mapping[str, ToldVersion] = field(default_factory=dict)
     outputs: Mapping[str, ToldVersion] = field(default_factory=dict)
-    log: Path | None = None
+    log: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from artifactflow.errors import ArtifactflowError
 from artifactflow.runs import PipelineRun, Run, RunStatus
 from artifactflow.store import Store
+from artifactflow.store.logs import log_place
 from artifactflow.trackers import StoredFile, ToldPipeline, ToldStep, ToldVersion
 from artifactflow.tracking.ledger import Kind, Ledger, State
 
@@ -20,6 +22,7 @@ MOST_FAILURES: Final = 5
 
 _PORTIONS: Final = (32, 1024, None)
 _RECENT_RUNS: Final = 100
+_LONGEST_LOG: Final = 4 * 1024 * 1024
 
 
 class Feed:
@@ -93,13 +96,21 @@ class Feed:
 
     def step(self, run: Run) -> ToldStep:
         """The run with its versions and files. What is no longer in the store is left out."""
-        log = self.store.root / run.log
         return ToldStep(
             run,
             inputs=self._versions(run.inputs),
             outputs=self._versions(run.outputs),
-            log=log if run.log and log.is_file() else None,
+            log=self._log(run.log),
         )
+
+    def _log(self, log: str) -> bytes | None:
+        """The log, of a long one the end."""
+        try:
+            with log_place(self.store.root, log).open() as (stream, size):
+                stream.seek(max(size - _LONGEST_LOG, 0), os.SEEK_CUR)
+                return stream.read(min(size, _LONGEST_LOG))
+        except (OSError, ArtifactflowError):
+            return None
 
     def _versions(self, refs: Mapping[str, str]) -> dict[str, ToldVersion]:
         told = {key: self._version(ref) for key, ref in refs.items() if ":v" in ref}

@@ -15,6 +15,7 @@ from artifactflow.runner.binding import BoundPipeline, BoundStep
 from artifactflow.runner.bridge.artifacts import STAGING_FOLDER, ArtifactOperations
 from artifactflow.runner.bridge.line import LINE_VARIABLE, TOKEN_VARIABLE, Caller, Line, Operation
 from artifactflow.runner.bridge.reach import Reach, reach_of, steps_that_log
+from artifactflow.runner.bridge.uses import Uses
 from artifactflow.runner.bridge.variables import has_account, step_variables
 from artifactflow.runs import Run, RunStatus
 from artifactflow.store import Store
@@ -51,6 +52,7 @@ class Bridge:
         self._lock = threading.Lock()
         self._line: Line | None = None
         self._tokens: dict[str, str] = {}  # by run
+        self._left: dict[str, Uses] = {}
         self._reaches: dict[tuple[Path, Contract], Reach] = {}
 
     def environment(self, run: Run, bound: BoundStep, folder: Path) -> Mapping[str, str]:
@@ -66,20 +68,29 @@ class Bridge:
         variables = {LINE_VARIABLE: str(self._line.path), TOKEN_VARIABLE: token}
         return variables | step_variables(os.environ, self.store.root, folder)
 
-    def ended(self, run: Run, bound: BoundStep) -> Run:
-        """The record with what the step has used and logged; without a cache key where it must not be reused."""
+    def left(self, run: Run, bound: BoundStep) -> None:
+        """Answer what is left of the step no more, and look at what it did to what it used."""
         with self._lock:
             token = self._tokens.pop(run.id, None)
             line = self._line
         caller = line.dismiss(token) if line is not None and token is not None else None
         if line is None or token is None or caller is None:
-            return run
+            return
         shutil.rmtree(caller.folder / STAGING_FOLDER, ignore_errors=True)
         uses = caller.uses
         with uses.lock:
+            uses.not_repeatable += [f"it changed {path}, which it used" for path in uses.changed_inputs()]
+            uses.was_reached = bool(uses.processes) or line.was_reached(token)
+        self._left[run.id] = uses
+
+    def ended(self, run: Run, bound: BoundStep) -> Run:
+        """The record with what the step has used and logged; without a cache key where it must not be reused."""
+        uses = self._left.pop(run.id, None)
+        if uses is None:
+            return run
+        with uses.lock:
             reasons = uses.not_repeatable
-            reasons += [f"it changed {path}, which it used" for path in uses.changed_inputs()]
-            was_reached = bool(uses.processes) or run.facts.get("process") == "warm" or line.was_reached(token)
+            was_reached = uses.was_reached or run.facts.get("process") == "warm"
             if not was_reached and self._reach(bound) is Reach.YES:
                 reasons.append(UNREACHED)
             if not (uses.processes or uses.logged or uses.resolved or reasons):

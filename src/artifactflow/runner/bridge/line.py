@@ -103,7 +103,7 @@ class Line:
             threading.Thread(target=self._serve, args=(channel,), name="line request", daemon=True).start()
 
     def _serve(self, channel: socket.socket) -> None:
-        with channel, contextlib.suppress(OSError, EOFError):  # whoever asked may be gone
+        with channel, contextlib.suppress(OSError, EOFError, ValueError):  # whoever asked may be gone
             if not _is_ours(channel):
                 return
             _send(channel, self._answered(_receive(channel)))

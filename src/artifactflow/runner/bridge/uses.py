@@ -28,6 +28,7 @@ class Uses:
         self.runs: list[Mapping[str, Any]] = []
         self.not_repeatable: list[str] = []
         self.handed: dict[str, HandedOut] = {}
+        self.was_reached = False
 
     def use(self, reference: str, version: Version | None) -> None:
         """Note that a reference was resolved. What the step has logged itself is no input of it."""

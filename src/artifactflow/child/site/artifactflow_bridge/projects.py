@@ -1,9 +1,12 @@
-"""What happens when MLflow's project backends have been imported: `mlflow.run` asks the runner instead of starting bash.
+"""What happens when MLflow's project backends have been imported: `mlflow.run` asks the runner and starts no bash.
 
 The components of a root that calls `mlflow.run` become steps of the pipeline run that the root belongs to: planned,
 reused where nothing has changed, executed where the runner says. The MLflow run that the caller gets back exists in its
 tracking store as it would without us; for a reused component it is the run of then, where that store still has it.
 """
+
+# What is imported here, every root finds imported: so no pathlib.
+# ruff: noqa: PTH100, PTH109
 
 from __future__ import annotations
 
@@ -113,7 +116,7 @@ class _Execution(threading.Thread):
 
 
 def _submitted(run_id: Any, execution: Any) -> Any:
-    """What `mlflow.run` gives back: the run with this id, and the thread that waits for it, or None where it is over."""
+    """What `mlflow.run` gives back: the run with this id; `execution` waits for it, and is None where it is over."""
     from mlflow.projects.submitted_run import SubmittedRun
 
     class RunnerSubmittedRun(SubmittedRun):  # type: ignore[misc]

@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import urlparse
 
 from . import line, staging
-from .artifacts import LocalMethods, adopt, ask, failure, fill_manifest, listed, stored_artifact
+from .artifacts import LocalMethods, adopt, ask, failure, listed, stored_artifact
+from .entries import fill_manifest
 
 LEFT_ALONE = ("job", "run_table", "code")
 """Types of artifacts that W&B logs by itself, as parts of its own records; so are those that begin with `wandb-`."""
@@ -167,7 +168,7 @@ def _keep_copy_of_used(used: Any, asked: Any) -> None:
                  for place, _, names in os.walk(folder) for name in names}  # fmt: skip
         staged = staging.stage_files(files, hello()["staging"])
         ask("keep_used", **_described(used), asked=asked, **staged)
-    except (line.RefusedError, OSError, ValueError) as error:
+    except Exception as error:  # W&B's own, the network's, the disk's: the script has what it asked for
         _warn(f"the store keeps no copy of {asked}: {error}")
         ask("not_repeatable", reason=f"the store has no copy of {asked}, which W&B handed out")
 

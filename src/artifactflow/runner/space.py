@@ -1,0 +1,132 @@
+"""What a pipeline run has on the disk while it runs: a folder for each step at work, their logs, and who is at work.
+
+Making and removing files is what costs most about a small step (a file system does not like to give out again what was
+deleted a moment ago), so folders are handed on from one step to the next: by renaming them, so that whatever a step has
+left running behind it finds nothing under the old name. The log in such a folder goes on where that of the step before
+ended: emptying a file that was just written makes one wait for the disk.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from artifactflow.runs import Run
+from artifactflow.store import Store
+from artifactflow.store.at_work import RUNNING_NAME, STAGING_NAME
+from artifactflow.store.files import os_errors, remove
+from artifactflow.store.logs import PACK_NAME, LogPack
+
+LOG_NAME: Final = "log"
+OUTPUTS_NAME: Final = "outputs"
+
+LONGEST_LOG: Final = 1024 * 1024
+"""Where the log in a folder that is handed on has become longer, it is begun anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """A folder that another step may have, and how much earlier steps have written to its log."""
+
+    folder: Path
+    logged: int
+
+
+class RunSpace:
+    """The folders of one pipeline run. Used by the coordinating thread only; nothing is made before it is needed."""
+
+    def __init__(self, store: Store, pipeline_run_id: str) -> None:
+        self.root = store.root
+        self.folder = store.run_folder(pipeline_run_id)
+        self.staging = self.folder / STAGING_NAME
+        self._store = store
+        self._pack = LogPack(self.folder / PACK_NAME, store.root)
+        self._running: TextIO | None = None
+        self._spare: defaultdict[tuple[str, ...], list[Spare]] = defaultdict(list)
+
+    def make_folder(self, run_id: str, keys: tuple[str, ...]) -> int:
+        """Make the folder of a step, with one in `outputs` for each of the `keys`; returns where its log begins."""
+        with os_errors("make the run's folder"):
+            folder = self._store.run_folder(run_id)
+            if self._spare[keys]:
+                spare = self._spare[keys].pop()
+                spare.folder.rename(folder)
+                return spare.logged
+            make_folders(folder, keys)
+        return 0
+
+    def started(self, run: Run) -> None:
+        """Say that a step runs."""
+        if self._running is None:
+            with os_errors("make the run's folder"):
+                self.staging.mkdir(parents=True, exist_ok=True)
+                self._running = (self.folder / RUNNING_NAME).open("a", encoding="utf-8")
+        self._say({"started": {**run.to_json(), "ingredients": {}}})
+
+    def ended(self, run_id: str) -> None:
+        """Say that a step is no longer at work: its record is in the store."""
+        self._say({"ended": run_id})
+
+    def pack_log(self, log: Path, start: int) -> str | None:
+        """Where what a log holds from `start` on is kept for good, None where its file has to stay."""
+        return self._pack.add(log, start)
+
+    def give_back(self, folder: Path, keys: tuple[str, ...]) -> None:
+        """Let another step have the folder of one whose log is packed, if nothing else is left in it."""
+        names = {path.name for path in folder.iterdir()}
+        outputs = [folder / OUTPUTS_NAME / key for key in keys]
+        tidy = names <= {LOG_NAME, OUTPUTS_NAME} and not any(any(output.iterdir()) for output in outputs)
+        if not tidy:
+            for name in ("inputs", OUTPUTS_NAME, "metadata.json", LOG_NAME):
+                discard(folder / name)
+            if not any(folder.iterdir()):
+                folder.rmdir()  # what a companion has put there stays
+            return
+        log = folder / LOG_NAME
+        logged = log.stat().st_size if LOG_NAME in names else 0
+        if logged > LONGEST_LOG:
+            log.unlink()
+            logged = 0
+        self._spare[keys].append(Spare(folder, logged))
+
+    def close(self) -> None:
+        """Remove everything but the logs."""
+        self._pack.close()
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+        for spares in self._spare.values():
+            for spare in spares:
+                discard(spare.folder)
+        self._spare.clear()
+        clear(self.folder)
+
+    def _say(self, what: dict[str, Any]) -> None:
+        if self._running is not None:
+            self._running.write(json.dumps(what) + "\n")
+            self._running.flush()
+
+
+def make_folders(folder: Path, keys: tuple[str, ...]) -> None:
+    """A folder in `outputs` for each key; the log goes beside, also that of a step that produces nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for key in keys:
+        (folder / OUTPUTS_NAME / key).mkdir(parents=True, exist_ok=True)
+
+
+def discard(path: Path) -> None:
+    """Remove a file or a folder as far as that can be done: what a step still writes to must not end the run."""
+    with suppress(OSError):
+        remove(path)
+
+
+def clear(folder: Path) -> None:
+    """Remove what the folder of a pipeline run holds while it runs, and the folder where nothing else is in it."""
+    for name in (STAGING_NAME, RUNNING_NAME):
+        discard(folder / name)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

@@ -1,0 +1,35 @@
+"""Which steps are at work: what the folder of a pipeline run says while it runs, readable by every other process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from artifactflow.runs import Run
+
+RUNNING_NAME: Final = "running.jsonl"
+"""In the folder of a pipeline run while it runs: a line for each step that was started, and one when it has ended."""
+
+STAGING_NAME: Final = "staging"
+"""Beside it: bytes that steps have made and that are not in place yet."""
+
+
+def at_work(folder: Path) -> list[Run]:
+    """The steps that the pipeline run with this folder has started and that have not ended."""
+    found: dict[str, Run] = {}
+    try:
+        lines = (folder / RUNNING_NAME).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    for line in lines:
+        try:
+            what = json.loads(line)
+            if "started" in what:
+                run = Run.from_json(what["started"])
+                found[run.id] = run
+            else:
+                found.pop(what["ended"], None)
+        except (ValueError, KeyError, TypeError):
+            continue  # it is being written
+    return list(found.values())
