@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import disks  # noqa: E402 - found by the line above
+import disks
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def _no_syncfs() -> None:
 
 
 def acknowledged_before_the_journal() -> None:
-    """A version is announced when it is known, and entered into the journal a moment later."""
+    """A version is announced when it is known, and entered into the journal a moment later, together with others."""
 
     def put(say, store, name, source, chance, grace):
         workload.make(source, chance)
@@ -58,6 +59,7 @@ def acknowledged_before_the_journal() -> None:
         with store.transaction() as transaction:
             version = transaction.register(name, "table", "", tree).version
             say(version=version.ref, digest=str(version.digest))
+            time.sleep(0.005)
 
     workload.put = put
 

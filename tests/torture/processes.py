@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import time
 import traceback
@@ -25,18 +26,30 @@ class Child:
 
     def __init__(self, function: Callable[..., object], *arguments: Any, held: bool = False) -> None:
         self._reading, writing = os.pipe()
+        self._said = b""
         if held:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
         self.pid = os.fork()
         if self.pid == 0:
-            os.close(self._reading)
             _live(function, writing, arguments, held=held)
         os.close(writing)
         self.code: int | None = None
+        if held:
+            self.heard(1, 60.0)
 
     def release(self) -> None:
         """Let a child that was `held` begin."""
         os.kill(self.pid, signal.SIGUSR1)
+
+    def heard(self, count: int, seconds: float) -> None:
+        """Return as soon as it has said that many things, or when the seconds are over."""
+        deadline = time.monotonic() + seconds
+        while self._said.count(b"\n") < count and (left := deadline - time.monotonic()) > 0:
+            if select.select([self._reading], [], [], left)[0]:
+                said = os.read(self._reading, 65536)
+                if not said:
+                    return
+                self._said += said
 
     def kill(self) -> list[dict[str, Any]]:
         """End it as kill -9 does, and return what it has said."""
@@ -45,11 +58,11 @@ class Child:
 
     def wait(self) -> list[dict[str, Any]]:
         """Wait for its end, and return what it has said. Its exit code is in `code`, negative for a signal."""
-        with open(self._reading, "rb") as stream:
-            lines = stream.read().splitlines(keepends=True)
+        with os.fdopen(self._reading, "rb") as stream:
+            lines = (self._said + stream.read()).splitlines(keepends=True)
         _, status = os.waitpid(self.pid, 0)
         self.code = os.waitstatus_to_exitcode(status)
-        return [json.loads(line) for line in lines if line.endswith(b"\n")]
+        return [json.loads(line) for line in lines if line.strip() and line.endswith(b"\n")]
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +76,8 @@ def _live(function: Callable[..., object], writing: int, arguments: tuple[Any, .
     code = 0
     try:
         if held:
-            # Waits in a system call that no test counts.
+            # Waits, once it has said so by an empty line, in a system call that no test counts.
+            os.write(writing, b"\n")
             signal.sigwait({signal.SIGUSR1})
         function(lambda **facts: os.write(writing, (json.dumps(facts) + "\n").encode()), *arguments)
     except ArtifactflowError as error:

@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from artifactflow.errors import ArtifactflowError
-from kills import kill_workers
+from kills import kill_pipeline_runs, kill_workers
 from mutants import work_as
 
 
@@ -19,3 +19,8 @@ def test_kills_find_a_store_that_acknowledges_before_the_journal(tmp_path):
     worker = functools.partial(work_as, "acknowledged before the journal")
     with pytest.raises((AssertionError, ArtifactflowError)):
         kill_workers(tmp_path, 300, worker=worker)
+
+
+@pytest.mark.torture
+def test_nothing_announced_is_lost_by_kills_of_pipeline_runs(tmp_path):
+    assert kill_pipeline_runs(tmp_path, 100) > 100

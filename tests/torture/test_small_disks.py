@@ -77,7 +77,7 @@ def test_a_read_only_disk_is_an_error_in_words(mount, tmp_path):
     put(disk / "store", file)
     mount.read_only(disk, on=True)
     for attempt in (lambda: put(disk / "store", file), lambda: Store.open(disk / "another")):
-        with pytest.raises(OutsideError, match="Read-only file system|cannot be read and written"):
+        with pytest.raises(OutsideError, match=r"Read-only file system|cannot be read and written"):
             attempt()
     mount.read_only(disk, on=False)
     with Store.open(disk / "store") as store:
