@@ -13,6 +13,7 @@ from artifactflow.read.component import load_pipeline
 from artifactflow.runner import Options, Silent, bind_pipeline, plan_pipeline, run_pipeline
 from artifactflow.runs import PipelineRun, Run
 from artifactflow.store import Store
+from artifactflow.store.logs import log_place
 
 SCRIPTS = Path(__file__).with_name("wandb_scripts")
 
@@ -75,7 +76,7 @@ class WandbProject:
         return next(run for run in self.store.runs() if run.step == step)
 
     def log(self, step: str) -> str:
-        return (self.store.root / self.last(step).log).read_text()
+        return log_place(self.store.root, self.last(step).log).read().decode()
 
     def printed(self, step: str) -> dict[str, object]:
         """The line of JSON that the step printed."""

@@ -6,9 +6,10 @@ taken from it; `roots`: folders beside site-packages whose modules count as inst
 says which top names are taken (`names`), or why this process must not fork (`refused`). Every further message has a
 `do`:
 
-- `step`: run `script` or `module` with `cwd`, `environment` (the variables that are its own), `argv` (the interpreter
-  first) and `token` (by which its processes can be found). Two descriptors come with it: where the step prints, and
-  where it is reported as `started` (by the child) and `ended` (by this process).
+- `step`: run `script` or `module` with `cwd`, `folder` (where its modules are looked for first), `environment` (the
+  variables that are its own), `argv` (the interpreter first) and `token` (by which its processes can be found). Two
+  descriptors come with it: where the step prints, and where it is reported as `started` (by the child) and `ended`
+  (by this process).
 - `nest`: like the very first message; a copy of this process becomes a server that has imported more. The descriptor
   that comes with it is its control channel.
 - `status`: answered with what the process is and has done.
@@ -75,7 +76,7 @@ WAITING_IMPORTS = frozenset({"resource"})
 class Child:
     """A step that runs: its process, where its end is reported, and the channel that it came by."""
 
-    def __init__(self, pid: int, report: socket.socket, channel: int, token: str) -> None:
+    def __init__(self, pid: int, report: int, channel: int, token: str) -> None:
         self.pid = pid
         self.report = report
         self.channel = channel
@@ -276,7 +277,7 @@ class Server:
             return step.Step(request, code, output, report, self.token_place)
         os.close(output)
         self.steps += 1
-        self.children[os.pidfd_open(pid)] = Child(pid, socket.socket(fileno=report), channel, request["token"])
+        self.children[os.pidfd_open(pid)] = Child(pid, report, channel, request["token"])
         return None
 
     def _nest(self, wanted: Mapping[str, Any], channel: int) -> Nested | None:
@@ -295,7 +296,7 @@ class Server:
         """Close what is the server's, and forget what only serving has imported."""
         for descriptor, child in self.children.items():
             os.close(descriptor)
-            child.report.close()
+            os.close(child.report)
         for channel in self.channels.values():
             channel.close()
         if self.kept is not None:
@@ -328,8 +329,9 @@ class Server:
             "peak_memory": usage.ru_maxrss * 1024,  # Linux counts in KiB
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
         }
-        with contextlib.suppress(OSError), child.report:  # whoever waited for it may be gone
-            child.report.send(json.dumps({"ended": ended}).encode())
+        with contextlib.suppress(OSError):  # whoever waited for it may be gone
+            os.write(child.report, json.dumps({"ended": ended}).encode())
+        os.close(child.report)
 
     def _kill(self, children: Sequence[Child]) -> None:
         for child in children:

@@ -1,7 +1,7 @@
 """What a child of the server does: it is the process that `python script.py …` would be, from its start to its end."""
 
 # What this file imports, every script would find imported: so no pathlib here. And it prints what Python prints.
-# ruff: noqa: PTH109, PTH118, PTH120, PTH123, T201
+# ruff: noqa: PTH109, PTH118, PTH123, T201
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import contextlib
 import gc
 import importlib.machinery
 import io
-import json
 import os
 import signal
-import socket
 import sys
 import time
 
@@ -74,12 +72,11 @@ def become(step: Step) -> None:
     sys.orig_argv[:] = [interpreter, *arguments]
     sys.argv[:] = arguments if request["script"] else ["-m", *arguments[2:]]
     if not getattr(sys.flags, "safe_path", False):
-        script = request["script"]
-        sys.path.insert(0, os.path.dirname(os.path.realpath(script)) if script else os.getcwd())
+        sys.path.insert(0, request["folder"])
     sys.modules["__main__"] = main_module(request)
     forget_the_server()
-    with socket.socket(fileno=step.report) as report:
-        report.send(json.dumps({"started": os.getpid()}).encode())
+    os.write(step.report, b'{"started": %d}' % os.getpid())
+    os.close(step.report)
 
 
 def find_token_place(variable: str) -> int | None:
@@ -100,9 +97,12 @@ def show_token(token: str, place: int | None) -> None:
     """
     text = token.encode()[:TOKEN_BYTES].ljust(TOKEN_BYTES, b"\0")
     if place is not None:
-        with contextlib.suppress(OSError), open("/proc/self/mem", "r+b", buffering=0) as memory:
-            memory.seek(place)
-            memory.write(text)
+        with contextlib.suppress(OSError):
+            memory = os.open("/proc/self/mem", os.O_RDWR)
+            try:
+                os.pwrite(memory, text, place)
+            finally:
+                os.close(memory)
 
 
 def main_module(request: Mapping[str, Any]) -> Any:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 HOOKS = {
     "wandb": ("artifactflow_bridge.patches", "patch_wandb"),
     "wandb.apis.public": ("artifactflow_bridge.patches", "patch_public_api"),
+    "mlflow.projects.backend.loader": ("artifactflow_bridge.projects", "patch_backends"),
+    "mlflow.tracking._tracking_service.utils": ("artifactflow_bridge.projects", "patch_stores"),
 }
 """Modules, each with the module and function to call once it has been imported."""
 

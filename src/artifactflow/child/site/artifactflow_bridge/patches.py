@@ -52,11 +52,10 @@ def _separate_forks(wandb: Any) -> None:
     """In a process that steps are forked from: each gets temporary folders of its own, and may remove them."""
     from wandb.sdk.data_types import _private  # type: ignore[import-not-found,unused-ignore]
 
-    server = os.getpid()
     shared = [getattr(_private, "MEDIA_TMP", None), getattr(wandb.Artifact, "_TMP_DIR", None)]
 
     def renew() -> None:
-        if os.getppid() == server:
+        if not line.is_open():  # forks that a step makes share what is the step's
             for folder in shared:
                 if isinstance(folder, tempfile.TemporaryDirectory):
                     folder.__init__(suffix="wandb")  # type: ignore[misc] # in place: several modules hold it

@@ -1,0 +1,134 @@
+"""The called components of a run, as the thread sees them that coordinates it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from artifactflow.artifact import Version
+from artifactflow.errors import ArtifactflowError, InterruptedRunError
+from artifactflow.executors import Stop
+from artifactflow.pipeline import OutputOf
+from artifactflow.plan import Decision
+from artifactflow.runner.events import Observer
+from artifactflow.runner.nested import Call
+from artifactflow.runner.planner import PlannedStep, Planner
+from artifactflow.runner.record import RecordKeeper
+from artifactflow.runner.scheduler import Scheduler
+from artifactflow.runs import StepOutcome
+
+Start = Callable[[int], None]
+Reuse = Callable[[int, PlannedStep, float], None]
+
+
+class CalledSteps:
+    """Brings calls into the order of the run and tells their callers what became of them.
+
+    Steps are known by their position, which all methods take that are called for every step, called or not.
+    """
+
+    def __init__(self, scheduler: Scheduler, planner: Planner, observer: Observer, keeper: RecordKeeper) -> None:
+        self._scheduler = scheduler
+        self._planner = planner
+        self._observer = observer
+        self._keeper = keeper
+        self._own = len(scheduler.steps)
+        self._calls: dict[int, Call] = {}
+        self._errors: dict[int, ArtifactflowError] = {}  # by who called
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
+    def of(self, position: int) -> Call | None:
+        """The call that led to the step; None for one of the pipeline's own."""
+        return self._calls.get(position)
+
+    def places_taken(self, running: Collection[int]) -> int:
+        """How many of those that run are the pipeline's own: only these share the places for `jobs`."""
+        return sum(position < self._own for position in running) if self._calls else len(running)
+
+    def serve(self, call: Call, known: Mapping[OutputOf, Version], start: Start, reuse: Reuse) -> None:
+        """Plan a call, or go on as its caller and the plan have agreed."""
+        if call.agreed is None:
+            self._plan(call, known)
+            return
+        position = self._scheduler.add_called(call.bound, call.caller_position)
+        self._calls[position] = call
+        self._keeper.called(call.bound.name, call.caller.run.step)
+        if call.agreed is Decision.REUSE and call.planned is not None:
+            reuse(position, call.planned, time.monotonic())
+        elif self._scheduler.claim(position):
+            self._start(position, start)
+
+    def _plan(self, call: Call, known: Mapping[OutputOf, Version]) -> None:
+        try:
+            for note in call.notes:
+                self._observer.noted(note)
+            _refuse_when_stopped(call)
+            self._planner.environments.tell([call.bound], self._observer)
+            call.planned = self._planner.plan(call.bound, known)
+            call.told.put(None)
+        except ArtifactflowError as error:
+            call.told.put(error)
+
+    def start_ready(self, start: Start) -> None:
+        """Start those whose folder has become free."""
+        while (position := self._scheduler.next_called()) is not None:
+            if self._scheduler.claim(position):
+                self._start(position, start)
+
+    def _start(self, position: int, start: Start) -> None:
+        try:
+            _refuse_when_stopped(self._calls[position])
+            start(position)
+        except ArtifactflowError as error:  # for the caller to know
+            self._scheduler.release(position)
+            self._calls.pop(position).told.put(error)
+
+    def decided(self, position: int, planned: PlannedStep) -> PlannedStep:
+        """The plan of the moment, with what was agreed on in a call."""
+        call = self._calls.get(position)
+        return planned if call is None else call.decided(planned)
+
+    def facts(self, position: int) -> Mapping[str, Any]:
+        """What is known of an execution before it begins."""
+        call = self._calls.get(position)
+        return {} if call is None else call.facts()
+
+    def stop_of(self, position: int, otherwise: Stop) -> Stop:
+        """What ends the step."""
+        call = self._calls.get(position)
+        return otherwise if call is None else call.stop
+
+    def submit(self, position: int, work: Callable[[], object], pool: ThreadPoolExecutor) -> None:
+        """Have work done in another thread: for a called step in the one of its call."""
+        call = self._calls.get(position)
+        if call is None:
+            pool.submit(work)
+        else:
+            call.told.put(work)
+
+    def error_of(self, position: int, error: ArtifactflowError) -> ArtifactflowError | None:
+        """What is to be said of a failed step: the failure of a component that it called, if that is the cause.
+
+        None for a called step: what its failure means is for the caller to decide.
+        """
+        error = self._errors.pop(position, error)
+        call = self._calls.get(position)
+        if call is None:
+            return error
+        self._errors.setdefault(call.caller_position, error)
+        return None
+
+    def ended(self, position: int, outcome: StepOutcome) -> None:
+        """Tell the caller, if there is one."""
+        call = self._calls.pop(position, None)
+        if call is not None:
+            call.told.put(outcome)
+
+
+def _refuse_when_stopped(call: Call) -> None:
+    if call.stop.is_set():
+        raise InterruptedRunError(f"step {call.bound.name} is not started: its caller is being stopped")
