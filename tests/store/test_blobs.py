@@ -1,5 +1,6 @@
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -56,8 +57,10 @@ def test_an_object_that_has_become_shorter_is_put_right_by_the_next_put(store):
 def test_everything_is_durable_before_it_has_a_name(tmp_path, monkeypatch):
     """Bytes first, then the name, then the folder: in this order only does a power cut leave no hollow object."""
     happened = []
-    monkeypatch.setattr(blobs, "_sync_all", lambda paths, folder: happened.append(sorted(p.name for p in paths)))
-    monkeypatch.setattr(blobs, "_rename", lambda aside, target: happened.append(target.parent.name))
+    monkeypatch.setattr(
+        blobs, "_sync_all", lambda paths, folder: happened.append(sorted(Path(path).name for path in paths))
+    )
+    monkeypatch.setattr(blobs, "_rename", lambda aside, target: happened.append(Path(target).parent.name))
     batch = Batch(Blobs(tmp_path), tmp_path)
     digest = batch.add_bytes(b"x")
     (aside,) = [path.name for path in tmp_path.iterdir()]
@@ -73,7 +76,7 @@ def test_the_folder_of_an_object_that_stood_already_is_made_durable_too(store, m
     batch.add_bytes(b"x")
     place([batch])
     folder = store.object_path(digest).parent
-    assert {*synced} == {folder, folder.parent}
+    assert {*synced} == {str(folder), str(folder.parent)}
 
 
 def test_a_tree_of_many_files_is_made_durable_by_two_syncs_of_the_file_system(store, write, monkeypatch):

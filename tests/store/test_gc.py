@@ -152,6 +152,28 @@ def test_what_is_registered_while_the_garbage_is_collected_is_not_garbage(store,
     assert store.verify().faults == []
 
 
+def test_two_collectors_at_once_do_not_trip_over_each_other(store, root):
+    orphans = [store.put_bytes(str(number).encode()) for number in range(20)]
+    freed, errors = [], []
+
+    def collect_elsewhere():
+        try:
+            with Store.open(root) as other:
+                freed.append(other.collect(grace=0.0, is_running=lambda _: False).objects)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=collect_elsewhere) for _ in range(2)]
+    with Turnstile(root / "locks").passed():  # both have found what they want to remove before either may
+        for thread in threads:
+            thread.start()
+        time.sleep(0.2)
+    for thread in threads:
+        thread.join()
+    assert (errors, sum(freed)) == ([], 20)
+    assert not any(store.object_path(digest).exists() for digest in orphans)
+
+
 def test_where_a_list_of_files_is_damaged_nothing_is_removed(store, log, collect):
     version = log("1")
     orphan = store.object_path(store.put_bytes(b"orphan"))
@@ -180,8 +202,10 @@ def test_leftovers_of_dead_processes_go_and_logs_of_runs_that_ended_stay(store, 
     (root / "tmp" / "downloads" / "half").touch()
     (root / "loaded" / "abc").mkdir(parents=True)
     (root / "journal" / "000002.new").touch()
+    (root / "catalog.sum.new").touch()
     freed = collect()
     assert sorted(freed.leftovers) == [
+        "catalog.sum.new",
         "journal/000002.new",
         "loaded/abc",
         "runs/20260101-000000-aaaaaaaa/inputs",

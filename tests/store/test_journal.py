@@ -2,7 +2,7 @@ import os
 import shutil
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from artifactflow.errors import IntegrityError, OutsideError
@@ -49,7 +49,7 @@ def test_reading_can_go_on_from_any_position(journal):
         st.text(), st.recursive(st.none() | st.integers() | st.floats(allow_nan=False) | st.text(), st.lists)
     )
 )
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine too
 def test_any_json_comes_back_as_it_was(tmp_path_factory, record):
     journal = Journal(tmp_path_factory.mktemp("journal"), "the-store")
     append(journal, {"n": record})

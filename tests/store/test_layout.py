@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -6,6 +7,7 @@ import pytest
 
 from artifactflow.errors import IntegrityError, NotFoundError, OutsideError
 from artifactflow.store import Store, find_store
+from artifactflow.store.files import write_durably
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +122,17 @@ def test_a_place_where_no_folder_can_be_made_is_an_outside_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutsideError, match="Not a directory"):
         Store.open(tmp_path / "file" / ".artifactflow")
+
+
+def test_a_file_appears_once_where_there_are_no_hard_links(tmp_path, monkeypatch):
+    def no_links(*_, **__):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", no_links)
+    path = tmp_path / "file"
+    assert write_durably(path, b"first", aside=tmp_path / "aside")
+    assert not write_durably(path, b"second", aside=tmp_path / "aside")
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+    with Store.open(tmp_path / "store") as store, Store.open(tmp_path / "store") as again:
+        assert store.id == again.id

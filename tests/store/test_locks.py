@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -104,3 +106,30 @@ def test_a_waiting_collector_lets_nobody_new_in(tmp_path):
         assert not entered.wait(0.05)
     thread.join()
     assert entered.is_set()
+
+
+def test_a_lock_that_the_system_refuses_is_an_error_in_words(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(OutsideError, match=r"cannot take the lock .*journal: No locks available"),
+        hold(tmp_path / "journal"),
+    ):
+        pass
+
+
+def test_what_was_done_under_a_lock_stays_done_where_letting_go_of_it_fails(tmp_path, monkeypatch):
+    flock = fcntl.flock
+
+    def fail_to_unlock(descriptor, kind):
+        if kind == fcntl.LOCK_UN:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        flock(descriptor, kind)
+
+    monkeypatch.setattr(fcntl, "flock", fail_to_unlock)
+    with hold(tmp_path / "journal"):
+        pass
+    monkeypatch.undo()
+    assert is_free(tmp_path / "journal")

@@ -107,7 +107,7 @@ def test_an_artifactflow_that_does_not_know_removals_refuses_the_journal(store, 
     def older(connection, event):
         original(connection, event if known & event.keys() else {f"unknown {next(iter(event))}": {}})
 
-    monkeypatch.setattr("artifactflow.store.catalog.apply", older)
+    monkeypatch.setattr("artifactflow.store.catalog_file.apply", older)
     monkeypatch.setattr("artifactflow.store.catalog.SCHEMA_VERSION", 1)
     with Store.open(root) as again, pytest.raises(IntegrityError, match="does not know") as caught:
         again.versions()

@@ -1,6 +1,7 @@
 """What only the whole store can promise: processes side by side, crashes, full disks."""
 
 import os
+import pathlib
 import random
 import resource
 import signal
@@ -159,7 +160,7 @@ def test_a_moved_source_is_given_back_when_the_put_fails(store, root, write, mon
     write("folder/b", "other")
 
     def fail(paths, folder):
-        if any(path.parent.name == "sha256" for path in paths):
+        if any(pathlib.Path(path).parent.name == "sha256" for path in paths):
             raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr("artifactflow.store.blobs._sync_all", fail)
@@ -270,6 +271,20 @@ def test_opening_a_store_imports_nothing_heavy():
     assert start(code).communicate(timeout=60)[0] == b"set()\n"
 
 
+@pytest.mark.parametrize("move", [False, True])
+@pytest.mark.parametrize("size", [7, 2_000_000])
+def test_what_a_collector_removes_between_staging_and_placing_is_placed_all_the_same(
+    store, write, tmp_path, move, size
+):
+    store.put_tree(write("data.csv", b"x" * size))  # nothing refers to it
+    aside = store.run_folder("waiting", create=True)
+    staged = store.stage_tree(write("data.csv", b"x" * size), aside, move=move)
+    assert store.collect(grace=0.0, is_running=lambda run_id: run_id == "waiting").objects == 2
+    store.place([staged])
+    assert store.intact(staged.tree.digest)
+    assert store.verify().faults == []
+
+
 def test_what_is_staged_is_in_the_store_when_it_is_placed_and_not_before(store, write, tmp_path):
     aside = store.root / "runs" / "aside"
     aside.mkdir()
@@ -290,3 +305,13 @@ def test_many_trees_are_made_durable_by_two_calls_for_all(store, write, monkeypa
     aside.mkdir()
     store.place([store.stage_tree(write(f"{number}.csv", str(number)), aside) for number in range(20)])
     assert len(calls) == 2
+
+
+def test_the_latest_versions_are_those_that_the_alias_names_whatever_their_numbers(store, log):
+    log("a", "second")
+    log("b", "first")
+    log("c", "first")
+    log("b", "first")  # content of before: latest moves back
+    assert [version.ref for version in store.latest_versions()] == ["first:v1", "second:v1"]
+    store.remove("second:v1", force=True)
+    assert [version.ref for version in store.latest_versions()] == ["first:v1"]

@@ -5,6 +5,7 @@ import pytest
 from artifactflow.artifact import Tree
 from artifactflow.errors import IntegrityError, NotFoundError, OutsideError, UsageError
 from artifactflow.runs import PipelineRun, Run, RunStatus, StepOutcome
+from artifactflow.store import Store
 
 
 def test_versions_count_from_one_and_latest_follows(store, log):
@@ -203,3 +204,16 @@ def test_facts_that_are_no_json_are_refused_and_leave_the_rest(store):
             transaction.record_run(Run("a", "fit", "fit", facts={"loss": object()}))
         transaction.record_run(Run("b", "fit", "fit"))
     assert [run.id for run in store.runs()] == ["b"]
+
+
+def test_a_catalog_that_is_full_says_so_also_where_part_of_a_transaction_fails(store, log):
+    log("before")
+    with pytest.raises(OutsideError, match="full"), store.transaction() as transaction:
+        connection = transaction._draft.connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages}")
+        with transaction.part():
+            transaction.record_run(Run(id="long", step="a", component="a", message="x" * 1_000_000))
+    with Store.open(store.root) as again:
+        assert again.runs() == []
+        assert again.verify().faults == []

@@ -14,6 +14,12 @@ RUNNING_NAME: Final = "running.jsonl"
 STAGING_NAME: Final = "staging"
 """Beside it: bytes that steps have made and that are not in place yet."""
 
+SPARE_NAME: Final = "spare"
+"""Beside it: folders of steps that have ended, for those that come."""
+
+PRIVATE_NAMES: Final = (STAGING_NAME, SPARE_NAME, RUNNING_NAME)
+"""What the folder of a pipeline run has in it while it runs and not afterwards; that it runs is forgotten last."""
+
 
 def at_work(folder: Path) -> list[Run]:
     """The steps that the pipeline run with this folder has started and that have not ended."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import os
 import shutil
 import stat
@@ -22,10 +21,12 @@ from typing import Final
 
 from artifactflow.artifact import Digest
 from artifactflow.errors import IntegrityError, NotFoundError, OutsideError
-from artifactflow.store.files import BLOCK, sync, sync_file_system
+from artifactflow.store.files import BLOCK, hash_descriptor, read_whole, sync, sync_file_system
 
 MANY: Final = 8
 """More files than this are made durable by one `syncfs` for all instead of an fsync each."""
+
+_READ_ONLY: Final = 0o444
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,20 @@ class Blobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._prefix = f"{folder}/"
 
     def path(self, digest: Digest) -> Path:
         """Where the object is, if it is there."""
-        return self.folder / digest.hexadecimal[:2] / digest.hexadecimal[2:]
+        return Path(self.name(digest))
+
+    def name(self, digest: Digest) -> str:
+        """The same as a text, which is a tenth of the work: a tree can have tens of thousands of objects."""
+        return f"{self._prefix}{digest.hexadecimal[:2]}/{digest.hexadecimal[2:]}"
 
     def size(self, digest: Digest) -> int | None:
         """Its bytes, or None where there is no such object. Raises OutsideError where the disk does not say."""
         try:
-            found = self.path(digest).lstat()
+            found = os.lstat(self.name(digest))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -60,10 +66,13 @@ class Blobs:
     def read(self, digest: Digest) -> bytes:
         """A small object's bytes, checked. Raises NotFoundError, and IntegrityError where a byte has changed."""
         try:
-            with _open_regular(self.path(digest)) as stream:
-                content = stream.readall()
+            descriptor, before = _open_regular(self.name(digest))
         except FileNotFoundError:
             raise NotFoundError(f"the store holds no object {digest}") from None
+        try:
+            content = read_whole(descriptor, before.st_size)
+        finally:
+            os.close(descriptor)
         if (found := Digest.of(content)) != digest:
             raise damaged(self.path(digest), digest, found)
         return content
@@ -81,88 +90,112 @@ class Batch:
     """Objects on their way in. `aside` is a private folder on the file system of the store.
 
     `pending` has the files that still want a name, `adopted` those of them that were somebody's own, `folders` where
-    names have to be made durable.
+    names have to be made durable; `masked` says that new files did not get the permissions that were asked for, as a
+    umask can have it. A batch is made, and placed, while the garbage collector is kept out; with `later`
+    it may come in between: then nothing that stands in the store is relied upon before the batch is placed.
     """
 
-    def __init__(self, blobs: Blobs, aside: Path) -> None:
+    def __init__(self, blobs: Blobs, aside: Path, *, later: bool = False) -> None:
         self.blobs = blobs
-        self.pending: dict[Digest, Path] = {}
-        self.adopted: set[Path] = set()
+        self.later = later
+        self.pending: dict[Digest, str] = {}
+        self.adopted: set[str] = set()
+        self.masked = False
         # The folder above is always among them: who made the one below may not have reached its fsync yet.
-        self.folders = {blobs.folder}
-        self._aside = aside
+        self.folders = {str(blobs.folder)}
+        self._prefix = f"{aside}/object-{os.urandom(8).hex()}-"
+        self._written = 0
 
     def add_bytes(self, content: bytes) -> Digest:
         """Take in bytes that are in memory."""
         digest = Digest.of(content)
         if self._is_missing(digest, len(content)):
-            aside = self._new_path()
-            aside.write_bytes(content)
+            descriptor, aside = self._create()
+            try:
+                _write_all(descriptor, content)
+            finally:
+                os.close(descriptor)
             self.pending[digest] = aside
         return digest
 
-    def add_file(self, source: Path) -> Taken:
+    def add_file(self, source: str) -> Taken:
         """Take in a copy of a file, read once. Raises IntegrityError where it changed while it was read."""
-        with _open_regular(source) as stream:
-            before = os.fstat(stream.fileno())
+        descriptor, before = _open_regular(source)
+        try:
             if before.st_size <= BLOCK:
                 # Small enough to know the digest first, and not to write what is there already.
-                content = stream.readall()
+                content = read_whole(descriptor, before.st_size)
                 digest, size = self.add_bytes(content), len(content)
             else:
-                digest, size = self._add_stream(stream)
-            return _unchanged(source, before, os.fstat(stream.fileno()), digest, size)
+                digest, size = self._add_stream(descriptor)
+            return _unchanged(source, before, os.fstat(descriptor), digest, size)
+        finally:
+            os.close(descriptor)
 
-    def _add_stream(self, stream: io.FileIO) -> tuple[Digest, int]:
-        aside = self._new_path()
-        hasher = hashlib.sha256()
-        size = 0
-        with aside.open("xb", buffering=0) as target:
-            while block := stream.read(BLOCK):
+    def _add_stream(self, source: int) -> tuple[Digest, int]:
+        target, aside = self._create()
+        try:
+            hasher = hashlib.sha256()
+            size = 0
+            while block := os.read(source, BLOCK):
                 hasher.update(block)
-                _write_all(target.fileno(), block)
+                _write_all(target, block)
                 size += len(block)
+        finally:
+            os.close(target)
         digest = Digest(hasher.hexdigest())
         if self._is_missing(digest, size):
             self.pending[digest] = aside
         else:
-            aside.unlink()
+            Path(aside).unlink()
         return digest, size
 
-    def adopt_file(self, path: Path) -> Taken:
+    def adopt_file(self, path: str) -> Taken:
         """Take in a file itself, which the caller has put out of everybody's reach. It is renamed by `place`.
 
         A file that has another name or another owner is copied: who has that could go on writing to it.
         """
-        found = path.lstat()
-        if found.st_nlink > 1 or found.st_uid != os.geteuid():
-            return self.add_file(path)
-        with _open_regular(path) as stream:
-            before = os.fstat(stream.fileno())
-            digest = Digest(hashlib.file_digest(stream, "sha256").hexdigest())
-            taken = _unchanged(path, before, os.fstat(stream.fileno()), digest, before.st_size)
+        descriptor, before = _open_regular(path)
+        try:
+            if before.st_nlink > 1 or before.st_uid != os.geteuid():
+                return self.add_file(path)
+            digest = Digest(hash_descriptor(descriptor, before.st_size))
+            taken = _unchanged(path, before, os.fstat(descriptor), digest, before.st_size)
+        finally:
+            os.close(descriptor)
         if self._is_missing(digest, taken.size):
             self.pending[digest] = path
             self.adopted.add(path)
         return taken
 
     def _is_missing(self, digest: Digest, size: int) -> bool:
-        """Whether the object has still to be written. One that stands gets its name made durable all the same.
+        """Whether the object has still to be written."""
+        if digest in self.pending:
+            return False
+        return self.later or not self.renew(digest, size)
+
+    def renew(self, digest: Digest, size: int) -> bool:
+        """Whether the object stands in the store. Its name is made durable all the same.
 
         Another process may have renamed it a moment ago and not have reached its own fsync of the folder.
         """
-        if digest in self.pending:
-            return False
-        target = self.blobs.path(digest)
         if self.blobs.size(digest) != size:
-            return True
+            return False
+        target = self.blobs.name(digest)
         # To the garbage collector it is as young as if it had just come.
-        os.utime(target, ns=_placement_time())
-        self.folders.add(target.parent)
-        return False
+        os.utime(target, ns=_placement_time(), follow_symlinks=False)
+        self.folders.add(target.rpartition("/")[0])
+        return True
 
-    def _new_path(self) -> Path:
-        return self._aside / f"object-{len(self.pending)}-{os.urandom(8).hex()}"
+    def _create(self) -> tuple[int, str]:
+        """A new file in the private folder, open for writing, with its path; to everybody else it is read-only."""
+        aside = f"{self._prefix}{self._written}"
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _READ_ONLY)
+        if not self._written:
+            # All are made in one folder by one process: the first tells what becomes of the permissions.
+            self.masked = stat.S_IMODE(os.fstat(descriptor).st_mode) != _READ_ONLY
+        self._written += 1
+        return descriptor, aside
 
 
 def place(batches: Sequence[Batch]) -> None:
@@ -170,20 +203,27 @@ def place(batches: Sequence[Batch]) -> None:
 
     What fails in between gives adopted files back.
     """
-    taken = [(batch, digest, aside) for batch in batches for digest, aside in batch.pending.items()]
+    taken = [
+        (batch, digest, aside)
+        for batch in batches
+        for digest, aside in batch.pending.items()
+        if not (batch.later and batch.renew(digest, os.lstat(aside).st_size))
+    ]
     folders = {folder for batch in batches for folder in batch.folders}
     blobs = batches[0].blobs
     _sync_all([aside for _, _, aside in taken], blobs.folder)
-    placed: list[tuple[Path, Path]] = []
+    placed: list[tuple[str, str]] = []
     try:
         for batch, digest, aside in taken:
-            target = blobs.path(digest)
-            aside.chmod(0o444)
+            target = blobs.name(digest)
+            adopted = aside in batch.adopted
+            if adopted or batch.masked:
+                Path(aside).chmod(_READ_ONLY)
             os.utime(aside, ns=_placement_time())
             _rename(aside, target)
-            if aside in batch.adopted:
+            if adopted:
                 placed.append((target, aside))
-            folders.add(target.parent)
+            folders.add(target.rpartition("/")[0])
         _sync_all(list(folders), blobs.folder)
     except BaseException:
         for target, aside in placed:
@@ -200,21 +240,28 @@ def _placement_time() -> tuple[int, int]:
     return moment, moment
 
 
-def _open_regular(path: Path) -> io.FileIO:
-    """Open a file for reading, without waiting for a pipe's writer. Raises IntegrityError for all but regular files."""
+def _open_regular(path: str) -> tuple[int, os.stat_result]:
+    """A file opened for reading, and what it is; never waits for a pipe's writer.
+
+    Raises IntegrityError for all but regular files.
+    """
     try:
-        stream = io.FileIO(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise IntegrityError(f"{path} is a symbolic link, expected a regular file") from error
         raise
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
-        raise IntegrityError(f"{path} is not a regular file")
-    return stream
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise IntegrityError(f"{path} is not a regular file")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, found
 
 
-def _unchanged(path: Path, before: os.stat_result, after: os.stat_result, digest: Digest, size: int) -> Taken:
+def _unchanged(path: str, before: os.stat_result, after: os.stat_result, digest: Digest, size: int) -> Taken:
     """The result of reading a file between the two. Raises IntegrityError where somebody wrote to it meanwhile."""
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
         raise IntegrityError(
@@ -229,15 +276,15 @@ def _write_all(descriptor: int, block: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _rename(aside: Path, target: Path) -> None:
+def _rename(aside: str, target: str) -> None:
     try:
-        aside.rename(target)
+        Path(aside).rename(target)
     except FileNotFoundError:
-        target.parent.mkdir(exist_ok=True)
-        aside.rename(target)
+        Path(target).parent.mkdir(exist_ok=True)
+        Path(aside).rename(target)
 
 
-def _sync_all(paths: list[Path], folder: Path) -> None:
+def _sync_all(paths: list[str], folder: Path) -> None:
     if len(paths) > MANY and sync_file_system(folder):
         return
     for path in paths:

@@ -9,72 +9,33 @@ from __future__ import annotations
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from artifactflow.errors import IntegrityError, OutsideError
 from artifactflow.runs import now
-from artifactflow.store.catalog_sum import sum_path, write_sum
+from artifactflow.store.catalog_file import (
+    build,
+    connect,
+    in_words,
+    is_damage,
+    position_of,
+    put_in_place,
+    read_meta,
+    replay,
+    write_position,
+)
+from artifactflow.store.catalog_sum import write_sum
+from artifactflow.store.draft import Draft
 from artifactflow.store.files import os_errors
 from artifactflow.store.journal import Journal, Position, encode
 from artifactflow.store.layout import FORMAT_VERSION
 from artifactflow.store.locks import hold
-from artifactflow.store.schema import SCHEMA_VERSION, TABLES, Event, apply
+from artifactflow.store.schema import SCHEMA_VERSION
 
 Result = TypeVar("Result")
-
-_BUSY_SECONDS: Final = 60.0
-_SAFE_WAL: Final = (3, 51, 3)
-"""Before this version SQLite could corrupt a database in WAL mode."""
-
-_OUTSIDE: Final = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_INTERRUPT,
-    }
-)
-"""Primary result codes that say nothing about the file's content."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A transaction in the making: what `add` enters, `connection` sees at once, and nobody else before the commit.
-
-    `events` has them as they will stand in the journal, so that what JSON cannot hold is refused where it is added.
-    """
-
-    connection: sqlite3.Connection
-    events: list[str] = field(default_factory=list)
-
-    def add(self, event: Event) -> None:
-        """Let something happen. Raises TypeError, ValueError or RecursionError for what JSON cannot hold."""
-        text = encode(event)
-        apply(self.connection, event)
-        self.events.append(text)
-
-    @contextmanager
-    def part(self) -> Iterator[None]:
-        """Undo what the body has added where it raises, and nothing else."""
-        before = len(self.events)
-        self.connection.execute("SAVEPOINT part")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK TO part")
-            del self.events[before:]
-            raise
-        finally:
-            self.connection.execute("RELEASE part")
 
 
 class Catalog:
@@ -106,14 +67,14 @@ class Catalog:
             try:
                 return query(self._current())
             except sqlite3.Error as error:
-                if not _is_damage(error) or self._draft is not None:
-                    raise _in_words(error) from error
+                if not is_damage(error) or self._draft is not None:
+                    raise in_words(error) from error
             with hold(self._lock):
                 self._rebuild()
             try:
                 return query(self._current())
             except sqlite3.Error as error:
-                raise _in_words(error) from error
+                raise in_words(error) from error
 
     @contextmanager
     def write(self) -> Iterator[Draft]:
@@ -137,8 +98,8 @@ class Catalog:
                         if connection.in_transaction:
                             connection.rollback()
                 except sqlite3.Error as error:
-                    if not _is_damage(error):
-                        raise _in_words(error) from error
+                    if not is_damage(error):
+                        raise in_words(error) from error
                     self._rebuild()
                     raise IntegrityError(
                         f"the catalog was damaged ({error}) and has been rebuilt from the journal",
@@ -150,7 +111,7 @@ class Catalog:
 
         Raises IntegrityError where the journal is damaged, or shorter than what the old file had seen of it.
         """
-        with self._mutex, hold(self._lock):
+        with self._mutex, hold(self._lock), os_errors("rebuild the catalog"):
             self._open()
             self._rebuild()
 
@@ -183,7 +144,7 @@ class Catalog:
         text = f'{{"time":{encode(now())},"events":[{",".join(draft.events)}]}}'
         position = self._journal.append_text(self._position, text)
         try:
-            _write_position(draft.connection, position)
+            write_position(draft.connection, position)
             draft.connection.execute("COMMIT")
         except sqlite3.Error:
             # It has happened all the same: it is in the journal, and whoever looks next replays it from there.
@@ -210,7 +171,7 @@ class Catalog:
             if not self._open() or self._connection is None:
                 return self._rebuild()
             if not self._journal.ends_at(self._position):
-                self._position = _replay(self._connection, self._journal, self._position)
+                self._position = replay(self._connection, self._journal, self._position)
                 self._is_unsummed = True
             return self._connection
 
@@ -228,13 +189,13 @@ class Catalog:
                 self._disconnect()
                 if not self._path.is_file():
                     return False
-                self._connection = _connect(self._path, durable=not self.identity["boot"])
+                self._connection = connect(self._path, durable=not self.identity["boot"])
                 self._inode = self._path.stat().st_ino
             meta = read_meta(self._connection)
         except sqlite3.Error as error:
-            if _is_damage(error):
+            if is_damage(error):
                 return False
-            raise _in_words(error) from error
+            raise in_words(error) from error
         if any(meta.get(name) != value for name, value in self.identity.items()):
             return False
         position = position_of(meta)
@@ -249,21 +210,10 @@ class Catalog:
         self._disconnect()
         new = self._path.with_name(f"{self._path.name}.new")
         with os_errors("rebuild the catalog"):
-            _remove_database(new)
-            connection = sqlite3.connect(new, isolation_level=None)
-            try:
-                connection.execute("PRAGMA journal_mode=OFF")
-                connection.execute("PRAGMA synchronous=OFF")
-                connection.executescript(TABLES)
-                connection.executemany("INSERT INTO meta VALUES (?, ?)", list(self.identity.items()))
-                end = _replay(connection, self._journal, Position())
-            except sqlite3.Error as error:
-                raise _in_words(error) from error
-            finally:
-                connection.close()
+            end = build(new, self.identity, self._journal)
             if reached is not None:
                 self._journal.cut_short(reached, end)
-            _replace_database(self._path, new)
+            put_in_place(self._path, new)
             self._is_unsummed = True
         self._open()
         if self._connection is None:
@@ -279,84 +229,6 @@ class Catalog:
         except sqlite3.Error:
             return None
         return position_of(meta) if meta.get("store") == self.identity["store"] else None
-
-
-def _connect(path: Path, *, durable: bool) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    # Without synchronising, only a power cut can harm the file, and after one it is rebuilt; where the platform does
-    # not tell us about a restart, SQLite has to take care itself.
-    try:
-        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
-        if sqlite3.sqlite_version_info >= _SAFE_WAL:
-            connection.execute("PRAGMA journal_mode=WAL")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def read_meta(connection: sqlite3.Connection) -> dict[str, str | int]:
-    """What a catalog says of itself: which store's it is, and how far it has read."""
-    return dict(connection.execute("SELECT name, value FROM meta"))
-
-
-def position_of(meta: Mapping[str, str | int]) -> Position | None:
-    """How far the catalog has read, or None where it does not say so in order."""
-    try:
-        return Position(int(meta["segment"]), int(meta["offset"]), str(meta["checksum"]))
-    except (KeyError, ValueError):
-        return None
-
-
-def _write_position(connection: sqlite3.Connection, position: Position) -> None:
-    connection.executemany(
-        "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-        [("segment", position.segment), ("offset", position.offset), ("checksum", position.checksum)],
-    )
-
-
-def _replay(connection: sqlite3.Connection, journal: Journal, position: Position) -> Position:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        end = position
-        for record, end in journal.records(position):  # noqa: B007 - used after the loop
-            for event in record.get("events", ()):
-                apply(connection, event)
-        _write_position(connection, end)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.rollback()
-        raise
-    return end
-
-
-def _replace_database(path: Path, new: Path) -> None:
-    """Put `new` in the place of the database at `path`, which is kept until then.
-
-    An old rollback journal must never be played into the new file; nor may the old file stand without it.
-    """
-    sum_path(path).unlink(missing_ok=True)
-    aside = path.with_name(f"{path.name}.old")
-    with suppress(FileNotFoundError):
-        path.rename(aside)
-    _remove_database(path)
-    new.rename(path)
-    aside.unlink(missing_ok=True)
-
-
-def _remove_database(path: Path) -> None:
-    for ending in ("-journal", "-wal", "-shm", ""):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
-
-
-def _is_damage(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-    return isinstance(error, sqlite3.DatabaseError) and code & 0xFF not in _OUTSIDE
-
-
-def _in_words(error: sqlite3.Error) -> OutsideError:
-    return OutsideError(f"the catalog cannot be used: {error}", hint="free some space, or let other commands finish")
 
 
 def _boot_id() -> str:

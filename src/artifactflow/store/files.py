@@ -6,6 +6,7 @@ import errno
 import fcntl
 import functools
 import hashlib
+import io
 import os
 import shutil
 import stat
@@ -55,7 +56,7 @@ def sync_descriptor(descriptor: int) -> None:
         os.fsync(descriptor)
 
 
-def sync(path: Path) -> None:
+def sync(path: Path | str) -> None:
     """Make a file's bytes durable, or a folder's list of names."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -130,6 +131,22 @@ def _name(aside: Path, path: Path) -> None:
             os.close(folder)
 
 
+def read_whole(descriptor: int, size: int) -> bytes:
+    """What an open file of `size` bytes holds, by one system call as a rule; one byte more where it has grown."""
+    content = os.read(descriptor, size + 1)
+    while len(content) < size and (more := os.read(descriptor, size + 1 - len(content))):
+        content += more
+    return content
+
+
+def hash_descriptor(descriptor: int, size: int) -> str:
+    """The hexadecimal digits of the SHA-256 of an open file, which is known to have `size` bytes."""
+    if size <= BLOCK:
+        return hashlib.sha256(read_whole(descriptor, size)).hexdigest()
+    with io.FileIO(descriptor, closefd=False) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def hash_file(path: Path) -> Digest:
     """The digest of a file's bytes."""
     with path.open("rb") as stream:
@@ -144,21 +161,31 @@ def clone_file(source: Path, target: Path) -> bool:
     if sys.platform != "linux":
         return False
     with source.open("rb") as reader, target.open("xb") as writer:
-        try:
-            fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
-        except OSError:
-            cloned = False
-        else:
-            cloned = True
+        cloned = _clone(reader.fileno(), writer.fileno())
     if not cloned:
         target.unlink()
     return cloned
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file's bytes, as a reflink where the file system has them."""
-    if not clone_file(source, target):
-        shutil.copyfile(source, target)
+    """Copy a file's bytes, as a reflink where the file system has them. Raises FileExistsError where `target` stands.
+
+    A file that cannot be a reflink is written to instead of being removed and made again: ext4 passes
+    over each inode freed in the last seconds when it looks for one, and a tree of many files would wait for that.
+    """
+    with source.open("rb") as reader, target.open("xb") as writer:
+        if not _clone(reader.fileno(), writer.fileno()):
+            shutil.copyfileobj(reader, writer, BLOCK)
+
+
+def _clone(reader: int, writer: int) -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        fcntl.ioctl(writer, _FICLONE, reader)
+    except OSError:
+        return False
+    return True
 
 
 def remove(path: Path) -> None:

@@ -7,6 +7,7 @@ ago and not registered yet is spared by its age.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from typing import Any, Final, TypeVar
 from artifactflow.artifact import Digest, Tree
 from artifactflow.errors import IntegrityError, NotFoundError
 from artifactflow.store import queries
-from artifactflow.store.catalog import position_of, read_meta
+from artifactflow.store.catalog_file import position_of, read_meta
 from artifactflow.store.files import os_errors
 from artifactflow.store.journal import Position
 from artifactflow.store.leftovers import Leftovers, running_steps
@@ -161,7 +162,9 @@ def _sweep(parts: Parts, living: _Living, before: float, freed: Freed) -> None:
     for path in named_objects(parts.blobs.folder):
         digest = digest_in_name(path)
         if digest is not None and digest not in living:
-            found = Path(path).lstat()
+            found = _seen(Path(path))
+            if found is None:
+                continue
             if found.st_ctime >= before:
                 freed.spared += 1
             elif freed.dry_run:
@@ -177,13 +180,21 @@ def _sweep(parts: Parts, living: _Living, before: float, freed: Freed) -> None:
             while candidates and time.monotonic() < until:
                 digest = candidates.pop()
                 object_path = parts.blobs.path(digest)
-                found = object_path.lstat()
-                if digest in living or found.st_ctime >= before:
-                    continue  # it has been put again since
+                found = _seen(object_path)
+                if found is None or digest in living or found.st_ctime >= before:
+                    continue  # another collector was faster, or it has been put again since
                 object_path.unlink()
                 freed.objects += 1
                 freed.size += found.st_size
         time.sleep(_PAUSE)
+
+
+def _seen(path: Path) -> os.stat_result | None:
+    """What the disk says of an object; None where another collector, or a repair, has taken it away meanwhile."""
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
 
 
 def _slices(items: Sequence[_Item]) -> Iterator[list[_Item]]:

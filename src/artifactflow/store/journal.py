@@ -40,6 +40,7 @@ class Journal:
         self._folder = folder
         self._store_id = store_id
         self._segment_bytes = segment_bytes
+        self._paths: dict[int, Path] = {}  # every read looks at two of them
 
     def ends_at(self, position: Position) -> bool:
         """Whether nothing comes after `position`. Two looks at the file system, cheap enough for every read."""
@@ -145,7 +146,9 @@ class Journal:
             return sorted(int(path.stem) for path in self._folder.glob("*.log") if path.stem.isdecimal())
 
     def _path(self, number: int) -> Path:
-        return self._folder / f"{number:06}.log"
+        if number not in self._paths:
+            self._paths[number] = self._folder / f"{number:06}.log"
+        return self._paths[number]
 
     def _size(self, number: int) -> int:
         try:

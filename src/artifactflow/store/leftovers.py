@@ -13,13 +13,14 @@ from typing import Final
 from artifactflow.errors import NotFoundError
 from artifactflow.runs import Run
 from artifactflow.store import queries
-from artifactflow.store.at_work import RUNNING_NAME, STAGING_NAME, at_work
+from artifactflow.store.at_work import PRIVATE_NAMES, RUNNING_NAME, at_work
+from artifactflow.store.catalog_sum import sum_path
 from artifactflow.store.files import remove
 from artifactflow.store.layout import Layout
 from artifactflow.store.locks import hold
 from artifactflow.store.parts import Parts
 
-_PRIVATE: Final = ("inputs", "outputs", "metadata.json", STAGING_NAME, RUNNING_NAME)
+_PRIVATE: Final = (*PRIVATE_NAMES, "inputs", "outputs", "metadata.json")
 """What runs have in their folders while they run. Their logs stay."""
 
 
@@ -66,8 +67,10 @@ class Leftovers:
                 yield from self._old([entry])
 
     def _of_dead_runs(self) -> Iterator[Path]:
+        # Listed first: a step says that it is at work before it makes its folder.
+        folders = _inside(self._layout.runs)
         busy = {run.id for run in running_steps(self._layout, self._is_running)}
-        for folder in _inside(self._layout.runs):
+        for folder in folders:
             if _changed(folder) >= self._before:
                 continue
             if folder.name in busy or self._is_running(folder.name):
@@ -83,7 +86,9 @@ class Leftovers:
     def _of_rebuilding(self) -> Iterator[Path]:
         with hold(self._layout.locks / "journal"):
             catalog = self._layout.catalog
+            summed = sum_path(catalog)
             asides = [catalog.with_name(catalog.name + ending) for ending in (".new", ".new-journal", ".old")]
+            asides.append(summed.with_name(f"{summed.name}.new"))
             found = [path for path in (*asides, *self._layout.journal.glob("*.new")) if os.path.lexists(path)]
         yield from self._old(found)
 

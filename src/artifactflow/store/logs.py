@@ -86,9 +86,12 @@ class LogPack:
             if self._descriptor < 0:
                 self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
                 self._end = os.fstat(self._descriptor).st_size
-            offset, self._end = self._end, self._end + len(content)
-            if os.write(self._descriptor, content) != len(content):
-                self._end = os.fstat(self._descriptor).st_size
+            offset = self._end
+            try:
+                written = os.write(self._descriptor, content)
+            finally:
+                self._end = os.fstat(self._descriptor).st_size  # on a full disk less than all of it may be there
+            if written != len(content):
                 return None
         except OSError:
             return None

@@ -58,8 +58,13 @@ def migrate(root: Path, *, migrations: Sequence[Migration] = MIGRATIONS, patienc
     IntegrityError where the format file cannot be read. Nothing has happened then.
     """
     layout = Layout(Path(root).absolute())
-    refuse_links(layout)
-    with os_errors("migrate the store"), alone(layout, patience):
+    with os_errors("migrate the store"):
+        refuse_links(layout)
+        return _migrate(layout, migrations, patience)
+
+
+def _migrate(layout: Layout, migrations: Sequence[Migration], patience: float) -> Migrated:
+    with alone(layout, patience):
         _finish(layout)
         content = _read_format(layout.format)
         source = content["version"]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from artifactflow.artifact import Digest
 from artifactflow.errors import IntegrityError
-from artifactflow.store.files import BLOCK
+from artifactflow.store.files import hash_descriptor
 
 _BATCH: Final = 256
 """Objects handed to a process at once."""
@@ -24,9 +22,11 @@ _WORTH_PROCESSES: Final = 512
 _WORTH_BYTES: Final = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Hashed:
-    """What was found under an object's name: the digest of its bytes, or why it has none. `stamp` tells it again."""
+class Hashed(NamedTuple):
+    """What was found under an object's name: the digest of its bytes, or why it has none. `stamp` tells it again.
+
+    A tuple, because tens of thousands of them come from other processes.
+    """
 
     path: str
     digest: str = ""
@@ -37,17 +37,20 @@ class Hashed:
 
 def named_objects(folder: Path) -> Iterator[str]:
     """The path of everything that stands where objects stand."""
-    for prefix in sorted(entry.path for entry in os.scandir(folder)):
-        if Path(prefix).is_dir() and not Path(prefix).is_symlink():
+    with os.scandir(folder) as prefixes:
+        found = sorted((entry.path, entry.is_dir(follow_symlinks=False)) for entry in prefixes)
+    for prefix, is_folder in found:
+        if is_folder:
             with os.scandir(prefix) as entries:
-                yield from (entry.path for entry in entries)
+                yield from [entry.path for entry in entries]
         else:
             yield prefix
 
 
 def digest_in_name(path: str) -> Digest | None:
     """The digest that an object's path spells, None where it spells none."""
-    prefix, rest = Path(path).parts[-2:]
+    above, _, rest = path.rpartition("/")
+    prefix = above.rpartition("/")[2]
     try:
         return Digest(prefix + rest) if len(prefix) == 2 else None
     except IntegrityError:
@@ -79,11 +82,7 @@ def hash_object(path: str) -> Hashed:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             return Hashed(path, why="no regular file")
-        with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as stream:
-            if found.st_size < BLOCK:
-                digest = hashlib.sha256(stream.readall()).hexdigest()
-            else:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = hash_descriptor(descriptor, found.st_size)
     except OSError as error:
         return Hashed(path, why=f"not readable: {error.strerror}")
     finally:

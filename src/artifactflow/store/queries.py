@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -50,6 +51,14 @@ def versions(connection: sqlite3.Connection, name: str | None = None) -> list[Ve
         connection.execute("SELECT record FROM versions ORDER BY name, number")
         if name is None
         else connection.execute("SELECT record FROM versions WHERE name = ? ORDER BY number", (name,))
+    )
+    return [_version(text) for (text,) in rows]
+
+
+def latest_versions(connection: sqlite3.Connection) -> list[Version]:
+    """Of every artifact the version that `latest` names, ordered by name. The others are not read."""
+    rows = connection.execute(
+        "SELECT record FROM aliases JOIN versions USING (name, number) WHERE alias = ? ORDER BY name", (LATEST,)
     )
     return [_version(text) for (text,) in rows]
 
@@ -155,13 +164,13 @@ def artifacts(connection: sqlite3.Connection) -> list[ArtifactSummary]:
 
 def run(connection: sqlite3.Connection, run_id: str) -> Run:
     """The run of that id or of the only id that begins so. Raises NotFoundError."""
-    return Run.from_json(_by_id(connection, _RUN_BY_ID, "run", run_id))
+    return _run(connection, _by_id(connection, _RUN_BY_ID, "run", run_id))
 
 
 def runs(connection: sqlite3.Connection, limit: int | None = None) -> list[Run]:
     """The runs, newest first, `limit` of them at the most."""
     rows = connection.execute("SELECT record FROM runs ORDER BY started DESC, sequence DESC LIMIT ?", (_limit(limit),))
-    return [Run.from_json(_record(text)) for (text,) in rows]
+    return [_run(connection, _record(text)) for (text,) in rows]
 
 
 def runs_using(connection: sqlite3.Connection, ref: str) -> list[Run]:
@@ -170,7 +179,7 @@ def runs_using(connection: sqlite3.Connection, ref: str) -> list[Run]:
         "SELECT record FROM run_inputs JOIN runs ON id = run_id WHERE ref = ? ORDER BY started DESC, sequence DESC",
         (ref,),
     )
-    return [Run.from_json(_record(text)) for (text,) in rows]
+    return [_run(connection, _record(text)) for (text,) in rows]
 
 
 def cached_run(connection: sqlite3.Connection, cache_key: str) -> Run | None:
@@ -179,7 +188,7 @@ def cached_run(connection: sqlite3.Connection, cache_key: str) -> Run | None:
         "SELECT record FROM runs WHERE cache_key = ? AND cache_key != '' AND status = ? ORDER BY sequence DESC LIMIT 1",
         (cache_key, RunStatus.FINISHED.value),
     ).fetchone()
-    return Run.from_json(_record(row[0])) if row else None
+    return _run(connection, _record(row[0])) if row else None
 
 
 def cached_runs(connection: sqlite3.Connection, cache_key: str, limit: int = 20) -> list[Run]:
@@ -188,7 +197,7 @@ def cached_runs(connection: sqlite3.Connection, cache_key: str, limit: int = 20)
         "SELECT record FROM runs WHERE cache_key = ? AND cache_key != '' AND status = ? ORDER BY sequence DESC LIMIT ?",
         (cache_key, RunStatus.FINISHED.value, limit),
     )
-    return [Run.from_json(_record(text)) for (text,) in rows]
+    return [_run(connection, _record(text)) for (text,) in rows]
 
 
 def last_run(connection: sqlite3.Connection, pipeline: str, step: str) -> Run | None:
@@ -197,7 +206,7 @@ def last_run(connection: sqlite3.Connection, pipeline: str, step: str) -> Run | 
         "SELECT record FROM runs WHERE pipeline = ? AND step = ? AND status = ? ORDER BY sequence DESC LIMIT 1",
         (pipeline, step, RunStatus.FINISHED.value),
     ).fetchone()
-    return Run.from_json(_record(row[0])) if row else None
+    return _run(connection, _record(row[0])) if row else None
 
 
 def pipeline_run(connection: sqlite3.Connection, run_id: str) -> PipelineRun:
@@ -219,7 +228,7 @@ _RUN_BY_ID = (
 _PIPELINE_RUN_BY_ID = _RUN_BY_ID.replace("FROM runs", "FROM pipeline_runs")
 
 
-def _by_id(connection: sqlite3.Connection, query: str, what: str, run_id: str) -> Mapping[str, Any]:
+def _by_id(connection: sqlite3.Connection, query: str, what: str, run_id: str) -> dict[str, Any]:
     candidates = connection.execute(query, (run_id,)).fetchall()
     # The whole id of one run may begin that of another, and sorts before it.
     if candidates and candidates[0][0] == run_id:
@@ -240,9 +249,31 @@ def _version(text: str) -> Version:
     return Version.from_json(_record(text))
 
 
-def _record(text: str) -> Mapping[str, Any]:
+def has_environment(connection: sqlite3.Connection, digest: str) -> bool:
+    """Whether a list of packages has been entered."""
+    return connection.execute("SELECT 1 FROM environments WHERE digest = ?", (digest,)).fetchone() is not None
+
+
+def _run(connection: sqlite3.Connection, record: dict[str, Any]) -> Run:
+    """The run of a record, with the list of packages that it names by its digest."""
+    ingredients = record["ingredients"]
+    if isinstance(digest := ingredients.get("environment"), str):
+        row = connection.execute("SELECT record FROM environments WHERE digest = ?", (digest,)).fetchone()
+        if row is None:
+            raise sqlite3.DatabaseError(f"the packages {digest} of the run {record['id']} are not there")
+        ingredients["environment"] = _packages(row[0])
+    return Run.from_json(record)
+
+
+@functools.lru_cache(maxsize=16)
+def _packages(text: str) -> Mapping[str, str]:
+    """A list of packages: one for all the runs that share it, thousands may be in memory."""
+    return _record(text)
+
+
+def _record(text: str) -> dict[str, Any]:
     try:
-        record: Mapping[str, Any] = json.loads(text)
+        record: dict[str, Any] = json.loads(text)
     except ValueError as error:
         # SQLite has no checksums. The catalog treats this like any page that it finds damaged: it rebuilds.
         raise sqlite3.DatabaseError(f"a record cannot be read: {error}") from error

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from artifactflow.errors import IntegrityError
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Raised with every change of the tables: a catalog of another version is rebuilt."""
 
 TABLES: Final = """
@@ -37,6 +37,7 @@ CREATE INDEX runs_by_cache_key ON runs (cache_key, status);
 CREATE INDEX runs_by_step ON runs (pipeline, step, status);
 CREATE TABLE run_inputs (ref TEXT NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY (ref, run_id)) WITHOUT ROWID;
 CREATE INDEX run_inputs_by_run ON run_inputs (run_id);
+CREATE TABLE environments (digest TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE pipeline_runs (
     sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, started TEXT NOT NULL, record TEXT NOT NULL
 );
@@ -44,9 +45,11 @@ CREATE INDEX pipeline_runs_by_time ON pipeline_runs (started, sequence);
 """
 
 Event = Mapping[str, Any]
-"""One thing that happened: `{"version": …}`, `{"removal": …}`, `{"alias": …}`, `{"run": …}` or `{"pipeline_run": …}`.
+"""One thing that happened.
 
-An alias whose version is null points nowhere any more; its generation still counts on.
+`{"version": …}`, `{"removal": …}`, `{"alias": …}`, `{"run": …}`, `{"pipeline_run": …}` or `{"environment": …}`.
+An alias whose version is null points nowhere any more; its generation still counts on. An environment is a list of
+packages that the runs after it name by its digest; older runs have the list itself.
 """
 
 
@@ -61,6 +64,11 @@ def apply(connection: sqlite3.Connection, event: Event) -> None:
             connection.execute(
                 "INSERT OR REPLACE INTO aliases VALUES (?, ?, ?, ?)",
                 (alias["name"], alias["alias"], alias["version"], alias["generation"]),
+            )
+        case {"environment": environment}:
+            connection.execute(
+                "INSERT OR IGNORE INTO environments VALUES (?, ?)",
+                (environment["digest"], json.dumps(environment["packages"])),
             )
         case {"run": run}:
             _apply_run(connection, run)

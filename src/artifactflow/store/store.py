@@ -103,7 +103,7 @@ class Store:
         `aside` belongs to the caller and lies in the store's folder, so that nobody else clears it away. May be called
         from several threads. Raises what `put_tree` raises.
         """
-        batch = Batch(self._blobs, aside)
+        batch = Batch(self._blobs, aside, later=True)
         with (
             os_errors(f"store {source}"),
             trees.out_of_reach(source, trees.unused_name(aside, "moved"), move=move) as (reachable, adopt),
@@ -113,8 +113,17 @@ class Store:
     def place(self, staged: Sequence[Staged]) -> None:
         """The second half, for many trees at once: durable on return. Raises OutsideError where the disk is full."""
         if staged:
-            with os_errors("store what was made"), self._turnstile.passed():
+            with os_errors("store what was made"), self.collector_kept_out():
                 blobs.place([one.batch for one in staged])
+
+    @contextmanager
+    def collector_kept_out(self) -> Iterator[None]:
+        """What is put in the body stays until it ends, also where a version is registered only there.
+
+        Outside of it the garbage collector spares what is young, see `gc.GRACE_SECONDS`. To be left in the same thread.
+        """
+        with self._turnstile.passed():
+            yield
 
     def put_bytes(self, content: bytes) -> Digest:
         """Store bytes as one object, durable on return."""
@@ -235,6 +244,10 @@ class Store:
     def versions(self, name: str | None = None) -> list[Version]:
         """All versions, or those of one artifact, ordered by name and number."""
         return self._catalog.read(lambda connection: queries.versions(connection, name))
+
+    def latest_versions(self) -> list[Version]:
+        """Of every artifact the version that `latest` names, ordered by name."""
+        return self._catalog.read(queries.latest_versions)
 
     def removed_version(self, ref: ArtifactRef | str) -> RemovedVersion | None:
         """What a removed version, named by its number, was; None for one that is there or never was."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from artifactflow.errors import NotFoundError, OutsideError, UsageError
 from artifactflow.runs import PipelineRun, Run, now
 from artifactflow.store import queries
 from artifactflow.store.blobs import Blobs
-from artifactflow.store.catalog import Draft
+from artifactflow.store.draft import Draft
 from artifactflow.store.trees import check_tree, lost
 
 NO_METADATA: Mapping[str, Any] = MappingProxyType({})
@@ -81,7 +82,7 @@ class Transaction:
     def point(self, name: str, number: int, alias: str = LATEST) -> None:
         """Let an alias point to a version, as a reused step does with `latest`. Raises NotFoundError."""
         check_alias(alias)
-        queries.version(self._draft.connection, ArtifactRef(name, f"v{number}"))
+        queries.version(self._draft.connection, ArtifactRef(check_name(name), f"v{number}"))
         state = queries.alias_state(self._draft.connection, name, alias)
         if state.number != number:
             self._set_alias(name, number, alias, state.generation + 1)
@@ -89,7 +90,7 @@ class Transaction:
     def compare_and_point(self, name: str, number: int, alias: str, expected_generation: int | None) -> int:
         """Set an alias where its generation is still the expected one, and return the new one. Raises OutsideError."""
         check_alias(alias)
-        queries.version(self._draft.connection, ArtifactRef(name, f"v{number}"))
+        queries.version(self._draft.connection, ArtifactRef(check_name(name), f"v{number}"))
         state = queries.alias_state(self._draft.connection, name, alias)
         if expected_generation is not None and state.generation != expected_generation:
             where = f"v{state.number}" if state.number is not None else "nothing"
@@ -133,7 +134,17 @@ class Transaction:
     def record_run(self, run: Run) -> None:
         """Record a run; a later record with the same id replaces it. Raises UsageError for facts that are no JSON."""
         with _json_errors("the record of a run"):
-            self._draft.add({"run": run.to_json()})
+            record = run.to_json()
+            if packages := run.ingredients.get("environment"):
+                record["ingredients"] = {**run.ingredients, "environment": self._environment(packages)}
+            self._draft.add({"run": record})
+
+    def _environment(self, packages: Mapping[str, str]) -> str:
+        """The digest of a list of packages, which is entered where it is new: most steps have the same long one."""
+        digest = _digest_of(tuple(packages.items()))
+        if not queries.has_environment(self._draft.connection, digest):
+            self._draft.add({"environment": {"digest": digest, "packages": dict(packages)}})
+        return digest
 
     def record_pipeline_run(self, run: PipelineRun) -> None:
         """Record a pipeline run; a later record with the same id replaces it."""
@@ -158,6 +169,11 @@ class Transaction:
         for entry in tree.entries:
             if self._blobs.size(entry.digest) != entry.size:
                 raise lost(entry)
+
+
+@functools.lru_cache(maxsize=64)
+def _digest_of(packages: tuple[tuple[str, str], ...]) -> str:
+    return str(Digest.of(json.dumps(packages).encode()))
 
 
 def _as_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:

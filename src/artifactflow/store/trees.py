@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,9 @@ from artifactflow.artifact import Tree, TreeEntry
 from artifactflow.errors import IntegrityError, NotFoundError, UsageError
 from artifactflow.store.blobs import Batch, Blobs, damaged
 from artifactflow.store.files import copy_file, hash_file, remove
+
+# A backslash, a control character, or a part that is empty, `.` or `..`.
+_harmful = re.compile(r"[\\\x00-\x1f\x7f]|(?:\A|/)\.{0,2}(?:/|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,7 @@ def check_path(path: object) -> str:
 
     Raises IntegrityError for any other, whoever wrote it: the store's own files are not trusted either.
     """
-    if (
-        not isinstance(path, str)
-        or any(part in ("", ".", "..") for part in path.split("/"))
-        or "\\" in path
-        or any(ord(character) < 32 or ord(character) == 127 for character in path)
-    ):
+    if not isinstance(path, str) or _harmful.search(path):
         raise IntegrityError(
             f"{path!r} cannot be a file of an artifact",
             hint="use relative names without '..', backslashes and control characters",
@@ -59,11 +58,14 @@ def check_tree(tree: Tree) -> Tree:
     paths = {check_path(entry.path) for entry in tree.entries}
     if len(paths) != len(tree.entries):
         raise IntegrityError("an artifact's list of files names one of them twice")
+    folders: set[str] = set()
     for path in paths:
-        parts = path.split("/")
-        for length in range(1, len(parts)):
-            if (folder := "/".join(parts[:length])) in paths:
-                raise IntegrityError(f"an artifact's list of files has {folder!r} both as a file and as a folder")
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    if both := folders & paths:
+        raise IntegrityError(f"an artifact's list of files has {min(both)!r} both as a file and as a folder")
     return tree
 
 
@@ -76,7 +78,7 @@ def read_tree(source: Path, name: str, batch: Batch, *, adopt: bool) -> Tree:
     take = batch.adopt_file if adopt else batch.add_file
     kind = source.lstat().st_mode
     entries = []
-    found = walk(source) if stat.S_ISDIR(kind) else [(name, source)]
+    found = walk(source) if stat.S_ISDIR(kind) else [(name, str(source))]
     for path, file in found:
         check_path(path)
         taken = take(file)
@@ -86,18 +88,18 @@ def read_tree(source: Path, name: str, batch: Batch, *, adopt: bool) -> Tree:
     return tree
 
 
-def walk(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The files below `folder`, each with its path relative to it. Raises IntegrityError for links, pipes, devices."""
-    waiting = [("", folder)]
+def walk(folder: Path) -> Iterator[tuple[str, str]]:
+    """The files below `folder`: path relative to it, and whole. Raises IntegrityError for links, pipes, devices."""
+    waiting = [("", str(folder))]
     while waiting:
         prefix, current = waiting.pop()
         with os.scandir(current) as entries:
             for entry in entries:
                 path = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    waiting.append((path + "/", Path(entry.path)))
+                    waiting.append((path + "/", entry.path))
                 elif entry.is_file(follow_symlinks=False):
-                    yield path, Path(entry.path)
+                    yield path, entry.path
                 else:
                     raise _refused(path, entry.is_symlink())
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from artifactflow.store import queries
-from artifactflow.store.catalog import position_of, read_meta
 from artifactflow.store.catalog_check import Replay, compare, copy_database
+from artifactflow.store.catalog_file import position_of, read_meta
 from artifactflow.store.catalog_sum import CatalogSum, read_sum
 from artifactflow.store.files import hash_file
 from artifactflow.store.findings import Fault
