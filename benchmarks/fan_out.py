@@ -8,6 +8,7 @@ seconds stand the processor's seconds and the largest resident memory of the pro
   file of some bytes; its log is kept, its output hashed, both are in the lineage.
 - `inline`: N typed step functions of one script, run with `--inline` in the runner's own process.
 - `plan`: 10,000 steps in a pipeline file, a chain of 1,000, and a grid of 100 × 100 as a matrix and as steps.
+- `recorded`: 10,000 step functions run with `--inline`, and then planned: each has a record to be compared with.
 - `--peers PYTHON` names the interpreter of an environment in which luigi, sf-hamilton, snakemake and dvc are looked
   for; those that it has do the same N steps, right after ours.
 """
@@ -26,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OURS = [sys.executable, "-m", "artifactflow"]
+PARTS = ("processes", "inline", "plan", "recorded")
 
 MANIFEST = """\
 name: {name}
@@ -268,12 +270,12 @@ def run_peers(python: Path, folder: Path, count: int, names: Iterable[str], ours
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--only", action="append", choices=["processes", "inline", "plan"])
+    parser.add_argument("--only", action="append", choices=list(PARTS))
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--peer", action="append", choices=list(PEERS))
     parser.add_argument("--keep", type=Path, help="a folder to work in, and to leave as it is afterwards")
     chosen = parser.parse_args()
-    parts = chosen.only or ["processes", "inline", "plan"]
+    parts = chosen.only or PARTS
     peers = chosen.peer or list(PEERS)
     folder = chosen.keep or Path(tempfile.mkdtemp(prefix="fan-out-"))
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores\n")
@@ -303,6 +305,10 @@ def main() -> None:
                 ("matrix", "plan, matrix of 100 × 100"),
             ):
                 report(words, measured([*OURS, "plan"], folder / name))
+        if "recorded" in parts:
+            fan(folder / "recorded", 10_000, STEP_FUNCTION)
+            report("inline, 10,000", measured([*OURS, "run-pipeline", "--inline"], folder / "recorded"))
+            report("plan, 10,000 recorded", measured([*OURS, "plan"], folder / "recorded"))
     finally:
         if not chosen.keep:
             shutil.rmtree(folder)

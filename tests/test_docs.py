@@ -107,7 +107,7 @@ def test_links_lead_somewhere(page: Path):
             continue
         name, _, anchor = target.partition("#")
         linked = (page.parent / name).resolve() if name else page
-        assert linked.is_file(), f"{page.name} links to {target}"
+        assert linked.is_file() or (linked.is_dir() and not anchor), f"{page.name} links to {target}"
         if anchor:
             titles = re.findall(r"^#+ (.*)$", linked.read_text(), flags=re.MULTILINE)
             anchors = [re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles]
@@ -132,6 +132,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         [sys.executable, "-m", "artifactflow", "run-pipeline", "examples/iris"],
         cwd=folder,
+        env={**os.environ, "ARTIFACTFLOW_TRACK": "none"},  # a tracker would still write into what is copied
         check=True,
         capture_output=True,
     )

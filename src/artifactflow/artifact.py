@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final, Self
 
 from artifactflow.errors import IntegrityError, UsageError
@@ -17,6 +18,8 @@ URI_PREFIX: Final = "artifactflow:/"
 _name_pattern = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 _version_pattern = re.compile(r"v(0|[1-9][0-9]{0,17})\Z")
 _hex_pattern = re.compile(r"[0-9a-f]{64}\Z")
+_entry_key = attrgetter("path", "digest", "size", "executable")
+_encode_line = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def check_name(name: str, what: str = "artifact name") -> str:
@@ -95,7 +98,8 @@ class Tree:
     folder: bool
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "entries", tuple(sorted(self.entries)))
+        # In the order of the entries themselves, without a comparison in Python for each pair.
+        object.__setattr__(self, "entries", tuple(sorted(self.entries, key=_entry_key)))
         if not self.folder and (len(self.entries) != 1 or "/" in self.entries[0].path):
             raise IntegrityError(f"a tree of {len(self.entries)} files cannot stand for a single file")
 
@@ -113,7 +117,7 @@ class Tree:
         """The canonical text, as it is stored: one JSON line for the kind, then one a file."""
         lines: list[object] = [{"tree": 1, "folder": self.folder}]
         lines += [[entry.path, entry.digest.hexadecimal, entry.size, int(entry.executable)] for entry in self.entries]
-        return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
+        return "".join(_encode_line(line) + "\n" for line in lines).encode()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:

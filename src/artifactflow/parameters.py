@@ -98,8 +98,9 @@ class Parameter:
     `default` is REQUIRED where the caller must give a value; an `optional` parameter may be absent (None).
     `minimum` and `maximum` are inclusive and belong to numbers; `choices` is empty where every value will do.
     `flag` marks a boolean that a foreign script takes as a bare `--name` and never as `--name=true`;
-    `secret` one whose value is masked wherever it would be shown. `aliases` are further spellings for the terminal
-    (`-n`); manifests do not carry them, so they do not count when parameters are compared.
+    `secret` one whose value is masked wherever it would be shown, and which reaches a step by an environment variable
+    only. `aliases` are further spellings for the terminal (`-n`); manifests do not carry them, so they do not count
+    when parameters are compared.
     """
 
     name: str
@@ -234,6 +235,30 @@ class Parameter:
         if high is not None:
             return f"{words} of at most {format_value(high)}"
         return words
+
+
+_SECRET_WORDS: Final = frozenset(
+    {"password", "passwd", "pwd", "passphrase", "secret", "token", "apikey", "credential", "credentials"}
+)
+_KEYS_OF_SECRETS: Final = frozenset({"api", "access", "secret", "private", "auth", "encryption", "account", "wandb"})
+_NO_SECRETS: Final = frozenset(
+    {"pad", "bos", "eos", "unk", "cls", "sep", "mask", "special", "start", "end", "stop", "max", "min", "num", "next"}
+)
+"""Words before `token` that belong to language models and to paging."""
+
+_words_of_names = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether a name says that what it names is secret.
+
+    >>> [names_a_secret(name) for name in ("api_key", "DB_PASSWORD", "hfToken", "pad_token", "sort_key")]
+    [True, True, True, False, False]
+    """
+    *before, last = [word.lower() for word in _words_of_names.findall(name)] or [""]
+    if last == "key":
+        return bool(_KEYS_OF_SECRETS.intersection(before))
+    return last in _SECRET_WORDS and not _NO_SECRETS.intersection(before)
 
 
 def format_value(value: Value) -> str:

@@ -211,6 +211,11 @@ class Given:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
+BY_VARIABLE = "ARTIFACTFLOW_BY_VARIABLE"
+"""The environment variable that names, with commas between them, the parameters that a step's process finds in
+environment variables of their own. Where it is absent nobody has decided that, and any may be."""
+
+
 def variable_name(parameter: str) -> str:
     """The environment variable that gives a pipeline parameter.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from typing import Any, Self
 from artifactflow.parameters import Value, format_value
 
 CACHE_KEY_VERSION = 1
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class Decision(StrEnum):
@@ -62,11 +65,14 @@ class Ingredients:
             },
             "inputs": {name: identity.digest for name, identity in self.inputs.items()},
             "code": dict(self.code),
-            "environment": dict(self.environment),
             "variables": dict(self.variables),
             "outputs": dict(self.outputs),
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        texts = {name: _canonical(value) for name, value in content.items()}
+        # Hundreds of packages, and the same for most steps of a run: written out once.
+        texts["environment"] = _canonical_packages(tuple(self.environment.items()))
+        text = ",".join(f'"{name}":{texts[name]}' for name in sorted(texts))
+        return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """The record of them, kept with the run."""
@@ -88,6 +94,11 @@ class Ingredients:
         known = dict(record)
         known["inputs"] = {name: InputIdentity(*pair) for name, pair in known["inputs"].items()}
         return cls(**known)
+
+
+@functools.lru_cache(maxsize=64)
+def _canonical_packages(packages: tuple[tuple[str, str], ...]) -> str:
+    return _canonical(dict(packages))
 
 
 def differences(old: Ingredients, new: Ingredients) -> list[str]:

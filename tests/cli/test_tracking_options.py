@@ -91,3 +91,24 @@ def test_a_step_waits_for_its_run_only_where_its_code_imports_mlflow(
     (folder / "helper.py").write_text("from mlflow import log_metric\n" if "helper" in script else "")
     (step,) = bound("name: x\nsteps:\n  log: {component: log}\n", tmp_path).steps
     assert imports_mlflow(step) is expected
+
+
+def test_what_a_component_has_beside_its_script_does_not_hide_that_it_imports_mlflow(tmp_path: Path):
+    folder = tmp_path / "log"
+    (folder / "src").mkdir(parents=True)
+    for number in range(1000):
+        (folder / "src" / f"module_{number}.py").touch()
+    (folder / "MLproject").write_text("name: log\nentry_points:\n  main:\n    command: python src/main.py\n")
+    (folder / "src" / "main.py").write_text("import mlflow\n")
+    (step,) = bound("name: x\nsteps:\n  log: {component: log}\n", tmp_path).steps
+    assert imports_mlflow(step)
+
+
+def test_a_virtual_environment_in_its_folder_is_no_part_of_a_component(tmp_path: Path):
+    inside = tmp_path / "log" / "venv" / "lib" / "mlflow"
+    inside.mkdir(parents=True)
+    (inside.parents[1] / "pyvenv.cfg").touch()
+    (inside / "__init__.py").write_text("import mlflow\n")
+    (tmp_path / "log" / "MLproject").write_text("name: log\nentry_points:\n  main:\n    command: pytest .\n")
+    (step,) = bound("name: x\nsteps:\n  log: {component: log}\n", tmp_path).steps
+    assert not imports_mlflow(step)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from artifactflow.executors import Task
+from artifactflow.executors.process import LONGEST_LINE
 from artifactflow.executors.server_process import SERVER_SCRIPT
 from artifactflow.executors.syntax import absolute_imports
 from artifactflow.executors.worker import SERVER_LOST, warm_executor
@@ -452,6 +453,18 @@ def test_lines_arrive_as_they_are_printed(scripts):
     assert lines == ["a", "b"]
     assert ended.facts["peak_memory"] > 1_000_000
     assert ended.facts["cpu_seconds"] >= 0
+
+
+def test_of_a_line_that_does_not_end_the_log_has_all_and_who_watches_the_end(scripts):
+    lines = []
+    task = scripts.task(
+        "import sys\nfor number in range(300):\n    sys.stdout.write('x' * 999 + '\\r')\nprint('done')\n"
+    )
+    scripts.warm.execute(task, lines.append, scripts.stop)
+    assert len(lines) == 1
+    assert lines[0].endswith("x\rdone")
+    assert len(lines[0]) <= 2 * LONGEST_LINE
+    assert task.log.stat().st_size == 300 * 1000 + len("done\n")
 
 
 def test_steps_run_side_by_side(scripts, tmp_path):

@@ -73,6 +73,31 @@ def test_a_step_that_could_not_run_now_follows_what_its_last_run_took(history):
     assert set(upstream(history)["score"]) == {"load", "train"}
 
 
+def test_edges_are_those_of_the_recorded_shape_where_there_is_one(history):
+    history.step("load")
+    history.step("test")
+    history.end(facts={"graph": {"load": [], "test": ["load"]}})
+    assert upstream(history) == {"load": (), "test": ("load",)}
+
+
+def test_a_step_that_another_called_follows_what_it_took_and_else_the_one_that_called_it(history):
+    history.step("root")
+    made = history.step("root/load", outputs={"data": {"name": "raw", "content": b"1"}})
+    history.step("root/train", inputs=made)
+    history.end(facts={"graph": {"root": [], "root/load": ["root"], "root/train": ["root"]}})
+    assert upstream(history) == {"root": (), "root/load": ("root",), "root/train": ("root/load",)}
+
+
+def test_a_killed_run_shows_the_steps_that_it_did_not_begin(history):
+    history.step("load")
+    history.end(RunStatus.INTERRUPTED, steps=False, facts={"graph": {"load": [], "train": ["load"]}})
+    assert [(one.step, one.decision) for one in find_record(history.store).steps] == [
+        ("load", "RUN"),
+        ("train", "STOPPED"),
+    ]
+    assert upstream(history)["train"] == ("load",)
+
+
 def test_a_reused_step_shows_the_run_that_made_its_outputs(history):
     made = history.step(
         "load", outputs={"data": {"name": "raw", "content": b"1"}}, parameters={"n": 1}, log=b"loaded\n"

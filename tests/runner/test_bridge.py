@@ -18,7 +18,8 @@ from artifactflow.lineage import upstream
 from artifactflow.runner.bridge.line import Line
 from artifactflow.runner.bridge.names import local_name, parse_reference
 from artifactflow.runner.bridge.reach import Reach, reach_of
-from artifactflow.runner.bridge.variables import has_account, step_variables
+from artifactflow.runner.bridge.variables import step_variables
+from artifactflow.trackers.choice import has_wandb_key
 
 ASK = """
     import os, sys  # a step that mentions wandb
@@ -300,7 +301,7 @@ def test_without_a_key_wandb_is_offline_and_writes_into_the_store(tmp_path):
     folders = [value for name, value in given.items() if name.endswith("_DIR")]
     assert len(folders) == 5
     assert all(folder.startswith(str(tmp_path)) for folder in folders)
-    assert not has_account(variables)
+    assert not has_wandb_key(variables)
 
 
 def test_what_the_user_has_set_is_left_and_a_key_means_online(tmp_path):
@@ -308,9 +309,9 @@ def test_what_the_user_has_set_is_left_and_a_key_means_online(tmp_path):
     (tmp_path / ".netrc").chmod(0o600)
     variables = {"HOME": str(tmp_path), "WANDB_DIR": "/mine"}
     given = step_variables(variables, tmp_path, tmp_path)
-    assert has_account(variables)
+    assert has_wandb_key(variables)
     assert not {"WANDB_MODE", "WANDB_DIR", "WANDB_CONFIG_DIR"} & set(given)
-    assert has_account({"WANDB_API_KEY": "k"})
+    assert has_wandb_key({"WANDB_API_KEY": "k"})
 
 
 def test_an_interpreter_that_imports_nothing_of_it_loads_nothing_of_ours(tmp_path):

@@ -126,3 +126,25 @@ def test_a_manifest_that_disagrees_with_its_step_function_runs_as_usual(words):
     words.run(Options(inline=True))
     (run,) = words.store.runs()
     assert "do not take the same values" in run.facts["not_inline_because"]
+
+
+def test_a_step_is_committed_while_the_next_one_runs(words):
+    words.component(
+        "quiet",
+        WRITE.format(name="quiet"),
+        main=WRITE_MAIN.replace("{name}", "quiet").replace('print("aside"', LOOK + '        print("aside"'),
+    )
+    words.pipeline("steps: {loud: {component: loud, with: {word: Hey}}, quiet: {component: quiet, with: {word: Hey}}}")
+    words.run(Options(inline=True, jobs=1))
+    run = next(run for run in words.store.runs() if run.step == "quiet")
+    assert "loud is finished" in log_place(words.store.root, run.log).read().decode()
+
+
+LOOK = """
+        import time
+        from artifactflow import Store
+        until = time.monotonic() + 30
+        while not Store.open(Path(os.environ["ARTIFACTFLOW_STORE"])).versions("loud") and time.monotonic() < until:
+            time.sleep(0.01)
+        print("loud is finished" if time.monotonic() < until else "loud is lost")
+"""

@@ -50,3 +50,67 @@ def test_what_is_left_out_and_has_no_outputs_is_named_with_the_command(project):
     with pytest.raises(NotFoundError, match="step make is left out, but it has no outputs") as caught:
         project.run(Options(selection=Selection(only=("shout",))))
     assert caught.value.hint == "run it first: artifactflow run-pipeline --until 'make'"
+
+
+CHAIN = """
+    steps:
+      make:  {component: make}
+      shout: {component: shout, with: {text: "${make.made}"}}
+      again: {component: shout, with: {text: "${shout.loud}", name: again}}
+"""
+
+
+def test_what_is_missing_is_found_before_anything_runs(project):
+    (project.folder / "shout" / "MLproject").write_text(NAMED_SHOUT)
+    project.pipeline(CHAIN)
+    with pytest.raises(NotFoundError, match="step shout is left out, but it has no outputs"):
+        project.run(Options(selection=Selection(skip=("shout",))))
+    assert project.store.runs() == []
+    assert project.store.pipeline_runs() == []
+
+
+def test_a_step_that_no_selected_one_needs_does_not_matter(project):
+    (project.folder / "shout" / "MLproject").write_text(NAMED_SHOUT)
+    project.pipeline(CHAIN)
+    until = Options(selection=Selection(until=("make",)))
+    assert project.plan(until)["again"] == ("SKIP", "left out, and nothing needs it")
+    record = project.run(until)
+    assert [(outcome.step, outcome.decision) for outcome in record.steps] == [
+        ("make", "RUN"),
+        ("shout", "SKIP"),
+        ("again", "SKIP"),
+    ]
+
+
+def test_a_stored_artifact_that_only_a_step_left_out_takes_does_not_matter(project):
+    project.pipeline(
+        "steps: {make: {component: make}, shout: {component: shout, with: {text: 'artifactflow:/gone/latest'}}}"
+    )
+    record = project.run(Options(selection=Selection(only=("make",))))
+    assert [outcome.decision for outcome in record.steps] == ["RUN", "SKIP"]
+
+
+def test_a_step_that_is_only_waited_for_has_to_have_run(project):
+    project.pipeline("steps: {make: {component: make}, late: {component: make, after: [make], with: {word: x}}}")
+    (project.folder / "make" / "MLproject").write_text(
+        "name: make\nentry_points: {main: {parameters: {word: {type: str, default: a}}, command: 'python -c 1 {word}'}}"
+    )
+    late = Options(selection=Selection(only=("late",)))
+    with pytest.raises(NotFoundError, match="step make is left out"):
+        project.run(late)
+    project.run()
+    assert [outcome.decision for outcome in project.run(late).steps] == ["SKIP", "REUSE"]
+
+
+NAMED_SHOUT = """
+name: shout
+entry_points:
+  main:
+    parameters:
+      text: {type: path, artifact: text}
+      name: {type: str, default: loud}
+      loud: {type: str, default: loud.txt}
+    outputs:
+      loud: {type: text, path: loud.txt, name: "{name}"}
+    command: python main.py {text} {loud}
+"""

@@ -52,7 +52,8 @@ FILES = {
             for row in rows:
                 file.write(",".join([*row[:4], "abc"[int(row[4])]]) + "\\n")
         open(args.report, "w").write(f"# {args.title}\\n")
-        json.dump({"loss": [3, 2, 1.5], "rows": len(rows), "by": {"class": {"a": 50}}}, open(args.scores, "w"))
+        scores = {"loss": [3, 2, 1.5], "rows": len(rows), "by": {"class": {"a": 50}}, "/odd//../name": 1}
+        json.dump(scores, open(args.scores, "w"))
         print("described", len(rows), "rows")
         """,
     "logs/MLproject": """

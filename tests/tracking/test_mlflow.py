@@ -65,7 +65,7 @@ def test_parameters_are_the_values_and_not_their_quoting(runs: Any):
 
 def test_metrics_have_their_history(client: Any, runs: Any):
     run = runs["describe"][0]
-    assert run.data.metrics == {"loss": 1.5, "rows": 150, "by.class.a": 50}
+    assert run.data.metrics == {"loss": 1.5, "rows": 150, "by.class.a": 50, "odd/name": 1}
     history = client.get_metric_history(run.info.run_id, "loss")
     assert [(point.step, point.value) for point in history] == [(0, 3), (1, 2), (2, 1.5)]
     assert runs["train"][0].data.metrics["accuracy"] > 0.8

@@ -1,5 +1,6 @@
 """Slow, dead or killed: a tracker delays no step, loses nothing, and leaves nothing RUNNING."""
 
+import fcntl
 import json
 import os
 import random
@@ -121,6 +122,54 @@ def test_a_server_that_is_down_costs_the_command_nothing_and_is_told_later(small
     assert has_open_runs(small.store, "mlflow"), "the next command tries again"
 
 
+def test_ctrl_c_does_not_wait_for_a_tracker_that_does_not_answer(small: Any):
+    folder = tracking_folder(small, "mlflow")
+    small.write("say/main.py", "import mlflow\n")
+    with (folder / "lock").open("w") as lock:  # as a tracker that hangs holds it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with small.start("run-pipeline", "--track", "mlflow") as command:
+            wait_for(lambda: list(folder.glob("asked/*.json")) or command.poll() is not None)
+            command.send_signal(signal.SIGINT)
+            started = time.monotonic()
+            _, err = command.communicate(timeout=60)
+            took = time.monotonic() - started
+        for pid in tracker_processes(small.store):
+            os.kill(pid, signal.SIGKILL)
+    assert (command.returncode, "Traceback" in err) == (130, False)
+    assert took < 10
+
+
+def test_a_tracker_that_cannot_be_started_stops_no_step(small: Any):
+    Store.open(small.store).close()
+    (small.store / "tracking").write_text("a file where a folder has to be")
+    done = small.call("run-pipeline", "--track", "wandb")
+    assert done.returncode == 0, done.stderr
+    assert "1 run, 0 reused" in done.stdout
+    assert done.stderr.count("wandb is not told of this run") == 1
+
+
+def test_a_tracker_that_dies_is_not_said_to_have_been_told(small: Any):
+    (small.folder / "sitecustomize.py").write_text(
+        "import os, sys\nif 'artifactflow.tracking' in sys.orig_argv:\n    os._exit(1)\n"
+    )
+    done = small.call("run-pipeline", "--track", "wandb", "--wait-tracking", PYTHONPATH=str(small.folder))
+    assert done.returncode == 0, done.stderr
+    assert "was told" not in done.stdout
+    assert f"ended too early; it has said why in {small.store}" in done.stderr
+    assert has_open_runs(small.store, "wandb")
+
+
+def test_a_damaged_ledger_is_named_with_what_to_do(small: Any):
+    folder = tracking_folder(small, "wandb")
+    (folder / "ledger.db").write_text("no database, and longer than the header of one would be" * 20)
+    done = small.call("run-pipeline", "--track", "wandb", "--wait-tracking")
+    assert done.returncode == 0
+    assert "ledger.db" in done.stderr
+    assert "remove it" in done.stderr
+    sync = small.call("sync")
+    assert (sync.returncode, "Traceback" in sync.stderr, "hint: remove it" in sync.stderr) == (5, False, True)
+
+
 @pytest.mark.torture
 def test_a_key_and_no_server_keep_the_run_for_sync(small: Any):
     server = {"WANDB_API_KEY": "k" * 40, "WANDB_BASE_URL": f"http://127.0.0.1:{unused_port()}"}
@@ -172,6 +221,14 @@ def test_a_step_that_logs_by_itself_and_is_killed_with_the_command_is_not_left_r
     (small.folder / "pause").write_text("0")
     assert [status for _, status in statuses(small) if status == "RUNNING"] == []
     assert ("say", "KILLED") in statuses(small)
+
+
+def tracking_folder(project: Any, tracker: str) -> Path:
+    """A tracker's folder in a new store."""
+    Store.open(project.store).close()
+    folder = project.store / "tracking" / tracker
+    folder.mkdir(parents=True)
+    return folder
 
 
 def unused_port() -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+GET = "steps:\n  get: {component: artifactflow:download, with: {file_url: pkg:sklearn.datasets.data/iris.csv}}\n"
 ARTIFACT = {"id": "QXJ0aWZhY3Q6MQ==", "state": "COMMITTED", "artifactSequence": {"id": "s", "latestArtifact": None}}
 
 
@@ -116,11 +117,23 @@ def test_sync_sends_each_offline_run_with_its_artifacts_and_lineage_once(told: A
     assert len(endpoint.variables("UpsertBucket")) == asked
 
 
+def test_a_run_that_waits_keeps_its_bytes_whatever_is_removed_from_the_store(project: Any, endpoint: Endpoint):
+    project.write("pipeline.yaml", GET)
+    first = project.call("run-pipeline", "--track", "wandb", "--wait-tracking", WANDB_MODE="offline")
+    assert first.returncode == 0, first.stderr
+    kept = project.store / "wandb" / "kept"
+    assert [file.stat().st_nlink for file in kept.glob("*/*")] == [2], "one file, whose bytes are the store's"
+    for file in (project.store / "objects").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    done = project.call("sync", WANDB_API_KEY="k" * 40, WANDB_BASE_URL=endpoint.address)
+    assert "1 sent, 0 waiting" in done.stdout, done.stdout + done.stderr
+    assert [row["input"]["artifactCollectionName"] for row in endpoint.variables("CreateArtifact")] == ["iris"]
+    assert list(kept.iterdir()) == []
+
+
 def test_with_a_key_a_run_goes_to_the_server_at_once(project: Any, endpoint: Endpoint):
-    project.write(
-        "pipeline.yaml",
-        "steps:\n  get: {component: artifactflow:download, with: {file_url: pkg:sklearn.datasets.data/iris.csv}}\n",
-    )
+    project.write("pipeline.yaml", GET)
     server = {"WANDB_API_KEY": "k" * 40, "WANDB_BASE_URL": endpoint.address}
     done = project.call("run-pipeline", "--wait-tracking", **server)
     assert done.returncode == 0, done.stderr

@@ -109,7 +109,7 @@ def test_no_byte_is_stored_twice(runs: Any, told: Any):
     for found in runs.values():
         for artifact in of_kind(found, "artifact"):
             for entry in artifact.manifest.contents:
-                assert Path(entry.local_path).is_relative_to(told[0].store / "objects")
+                assert Path(entry.local_path).is_relative_to(told[0].store / "wandb" / "kept")
                 assert entry.skip_cache
     assert not (told[0].store / "wandb" / "data").exists()
 

@@ -144,6 +144,17 @@ MISSING_PROGRAM: Final = Rule(
 wrong:   command: main.py --seed={seed}
 right:   command: python main.py --seed={seed}""",
 )
+SECRET: Final = Rule(
+    "C213",
+    "secret-in-command",
+    Severity.ERROR,
+    "A command names a parameter that is marked secret.",
+    """Every user of the machine can read command lines in the list of processes, and MLflow records them. The value
+is in the environment variable ARTIFACTFLOW_P_NAME, where a step function finds it by itself. A run refuses the command.
+
+wrong:   command: python main.py --api_key={api_key}
+right:   command: python main.py          and in the script: os.environ["ARTIFACTFLOW_P_API_KEY"]""",
+)
 
 RULES: Final = (
     BROKEN_LINES,
@@ -158,4 +169,5 @@ RULES: Final = (
     INTERPRETER,
     CHANGED_FOLDER,
     MISSING_PROGRAM,
+    SECRET,
 )

@@ -24,6 +24,7 @@ from artifactflow.check.manifest_text import add_item, command_node, place_in, r
 from artifactflow.check.subjects import ComponentSubject, EntryPointSubject
 from artifactflow.contract import template_names
 from artifactflow.errors import Place, near_matches
+from artifactflow.pipeline import variable_name
 from artifactflow.read.yaml import Node
 
 RULES: tuple[Rule, ...] = catalogue.RULES
@@ -78,6 +79,7 @@ class _Command:
             yield from self.redirections()
             yield from self.undeclared()
             yield from self.unused()
+            yield from self.secrets()
         yield from self.echoed()
         yield from check_program(self.component, self.point, self.place, self.fix)
 
@@ -223,6 +225,18 @@ class _Command:
                     f"{name} is declared and the command never uses it: its value is ignored",
                     hint=f"add --{name}={{{name}}} to the command, or take the parameter away",
                     length=len(name),
+                )
+
+    def secrets(self) -> Iterator[Finding]:
+        named = {brace.name for brace in braces(self.text)}
+        for parameter in self.point.contract.parameters:
+            if parameter.secret and parameter.name in named:
+                variable = variable_name(parameter.name)
+                yield catalogue.SECRET.at(
+                    self.place(_placeholder(parameter.name)),
+                    f"the secret {parameter.name} would stand on a command line, which every user can read",
+                    hint=f"take {{{parameter.name}}} out of the command, and read {variable} in the script",
+                    length=len(parameter.name) + 2,
                 )
 
     def echoed(self) -> Iterator[Finding]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
 
 from artifactflow.check.findings import Finding, Rule, Severity
 from artifactflow.check.stated_parameters import StatedParameter
-from artifactflow.parameters import Parameter, ParameterType
+from artifactflow.parameters import Parameter, ParameterType, names_a_secret
 
 SECRET = Rule(
     "P110",
@@ -21,15 +20,6 @@ where it was issued. A secret reaches a step by an environment variable.
 Wrong:  api_key: {type: str, default: 3f1c9a…}
 Right:  api_key: {type: str, secret: true}""",
 )
-
-_SECRET_WORDS: Final = frozenset(
-    {"password", "passwd", "pwd", "passphrase", "secret", "token", "apikey", "credential", "credentials"}
-)
-_KEYS_OF_SECRETS: Final = frozenset({"api", "access", "secret", "private", "auth", "encryption", "account", "wandb"})
-_NO_SECRETS: Final = frozenset(
-    {"pad", "bos", "eos", "unk", "cls", "sep", "mask", "special", "start", "end", "stop", "max", "min", "num", "next"}
-)
-"""Words before `token` that belong to language models and to paging."""
 
 _known_form = re.compile(
     r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|hf_[A-Za-z0-9]{30,}|xox[abprs]-[A-Za-z0-9-]{10,}"
@@ -87,13 +77,7 @@ def _is_placeholder(text: str) -> bool:
 
 
 def _names_a_secret(name: str, text: str) -> bool:
-    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name)]
-    if not words:
-        return False
-    *before, last = words
-    if last == "key":
-        return bool(_KEYS_OF_SECRETS.intersection(before)) or (not before and _looks_random(text))
-    return last in _SECRET_WORDS and not _NO_SECRETS.intersection(before)
+    return names_a_secret(name) or (name.lower() == "key" and _looks_random(text))
 
 
 def _looks_random(text: str) -> bool:

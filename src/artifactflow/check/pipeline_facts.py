@@ -14,7 +14,7 @@ from artifactflow.errors import ArtifactflowError, NotFoundError, Place, UsageEr
 from artifactflow.parameters import Parameter, Required, Value, format_value
 from artifactflow.pipeline import Interpolation, Literal, ParameterName, Pipeline, Step
 from artifactflow.read.component import load_component
-from artifactflow.read.yaml import Node, read_yaml_file
+from artifactflow.read.yaml import PIPELINE_BOUNDS, Node, read_yaml_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def facts_of(subject: PipelineSubject, tree: Tree) -> PipelineFacts | None:
     pipeline = subject.pipeline
     if pipeline is None:
         return None
-    root = subject.reading.attempt(lambda: read_yaml_file(subject.path), subject.path)
+    root = subject.reading.attempt(lambda: read_yaml_file(subject.path, PIPELINE_BOUNDS), subject.path)
     return PipelineFacts(pipeline, root, tree) if root is not None else None
 
 

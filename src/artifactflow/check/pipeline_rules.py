@@ -14,10 +14,10 @@ from artifactflow.check.pipeline_facts import PipelineFacts, facts_of, folders_b
 from artifactflow.check.stated_parameters import StatedParameter
 from artifactflow.check.subjects import PipelineSubject
 from artifactflow.check.tree import Tree
-from artifactflow.contract import BUILT_IN_PREFIX
+from artifactflow.contract import BUILT_IN_PREFIX, Contract
 from artifactflow.errors import UsageError, near_matches
-from artifactflow.parameters import Parameter
-from artifactflow.pipeline import Interpolation, variable_name
+from artifactflow.parameters import Parameter, format_value
+from artifactflow.pipeline import Interpolation, Literal, variable_name
 from artifactflow.read.yaml import Node
 
 COMPONENT_MISSING = Rule(
@@ -187,6 +187,15 @@ def _check_secrets(facts: PipelineFacts) -> Iterator[Finding]:
             stated = Node(value, place, text=str(value))
             if _is_secret(parameter, stated):
                 yield _secret(name, stated, f"the config holds the secret {name}")
+    for step in facts.pipeline.steps:
+        contract = facts.contracts[step.name][1] if step.name in facts.contracts else Contract()
+        for parameter in contract.parameters:
+            binding, where = step.bindings.get(parameter.name), step.places.get(parameter.name)
+            if parameter.secret and where is not None and isinstance(binding, Literal) and binding.value is not None:
+                stated = Node(binding.value, where, text=format_value(binding.value))
+                if _is_secret(parameter, stated):
+                    full = f"{step.name}.{parameter.name}"
+                    yield _secret(full, stated, f"step {step.name} states the secret {parameter.name}")
 
 
 def _is_secret(parameter: Parameter, value: Node) -> bool:

@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
@@ -14,7 +15,9 @@ import typer
 
 from artifactflow import __version__
 from artifactflow.cli.options import CommandGroup, new_app
+from artifactflow.cli.terminal import guard_terminals
 from artifactflow.errors import ArtifactflowError, near_matches
+from artifactflow.fetch.addresses import masked_message
 
 COMMANDS = {
     "download": "Download a file, verify it, extract it if it is an archive, and register it as an artifact.",
@@ -88,6 +91,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and end the process with an exit code of `errors.py`."""
     if os.name == "nt":
         _fail("error: artifactflow does not run on Windows\nhint: use it under WSL 2", 7)
+    guard_terminals()
     signal.signal(signal.SIGTERM, _interrupt)
     # What a command reads stays until its end: going through all of it again and again takes longer than reading it.
     gc.set_threshold(50_000, 20, 50)
@@ -105,6 +109,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         # The reader has gone (`| head`): not an error, though Typer ends with 1. Nothing more may be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except Exception:  # a bug of ours: the traceback is what mends it, but for what an address in it may hold
+        _fail(traceback.format_exc().rstrip(), 1)
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
@@ -123,7 +129,7 @@ def _usage_text(error: typer.TyperException) -> str:
 
 def _fail(text: str, code: int) -> NoReturn:
     sys.stdout.flush()
-    typer.echo(text, err=True)
+    typer.echo(masked_message(text), err=True)
     raise SystemExit(code)
 
 

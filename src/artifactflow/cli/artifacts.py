@@ -11,13 +11,14 @@ from artifactflow.artifact import ArtifactRef, Version, check_alias
 from artifactflow.cli import artifacts_diff, artifacts_upkeep
 from artifactflow.cli.lineage_formats import FORMATS
 from artifactflow.cli.options import JsonOption, new_app
-from artifactflow.cli.render import print_json, print_table, shown_path, size_text
+from artifactflow.cli.render import print_json, print_table, shown_path
 from artifactflow.cli.stores import StoreOption, existing_store, open_store, required_store
 from artifactflow.contract import DEFAULT_OUTPUT_TYPE, stem
 from artifactflow.errors import NotFoundError, UsageError
 from artifactflow.lineage import LineageNode, upstream, users
 from artifactflow.runs import Run
 from artifactflow.store import Store, find_store
+from artifactflow.words import size_text
 
 app = new_app(no_args_is_help=True)
 
@@ -40,7 +41,10 @@ def list_artifacts(
     opened = existing_store(store)
     if opened is None and name is not None:
         required_store(store)
-    versions = opened.versions(name) if opened else []
+    versions: list[Version] = []
+    if opened is not None:
+        # A store may have a million versions, of which most people want to see the newest of each artifact.
+        versions = opened.versions(name) if name is not None or json else opened.latest_versions()
     if name is not None and not versions and opened is not None:
         opened.version(ArtifactRef.parse(name))  # says which names there are
     versions = [version for version in versions if kind in (None, version.type)]
@@ -48,8 +52,6 @@ def list_artifacts(
     if json:
         print_json([_brief(version, aliases[version.name]) for version in versions])
         return
-    if name is None:
-        versions = [version for version in versions if "latest" in aliases[version.name].get(version.number, [])]
     if not versions:
         typer.echo(f"no artifacts {'of this type' if kind else 'yet'} in {shown_path(find_store(Path.cwd(), store))}")
         return

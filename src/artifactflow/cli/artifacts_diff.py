@@ -9,10 +9,11 @@ import typer
 
 from artifactflow.artifact import ArtifactRef, Tree, TreeEntry
 from artifactflow.cli.options import JsonOption
-from artifactflow.cli.render import print_json, print_table, size_text
+from artifactflow.cli.render import print_json, print_table
 from artifactflow.cli.stores import StoreOption, required_store
 from artifactflow.errors import ArtifactflowError, FindingsError
 from artifactflow.store import Store
+from artifactflow.words import size_text
 
 MOST_READ: Final = 20
 """Changed files whose content is compared; of more, only sizes are told."""

@@ -13,12 +13,13 @@ import typer
 
 from artifactflow.artifact import ArtifactRef
 from artifactflow.cli.options import JsonOption
-from artifactflow.cli.render import print_json, shown_path, size_text
+from artifactflow.cli.render import print_json, shown_path
 from artifactflow.cli.stores import StoreOption, required_store
 from artifactflow.errors import IntegrityError, NotFoundError, UsageError
 from artifactflow.runner.locks import RunLocks
 from artifactflow.store import Store, find_store
 from artifactflow.store.migrate import migrate as migrate_store
+from artifactflow.words import size_text
 
 PROGRESS_SECONDS = 0.1
 """Between two lines of progress on a terminal."""

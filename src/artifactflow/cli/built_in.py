@@ -9,13 +9,14 @@ from typing import Any
 import typer
 
 from artifactflow.cli.options import JsonOption, new_app
-from artifactflow.cli.render import print_json, size_text
+from artifactflow.cli.render import print_json
 from artifactflow.cli.stores import StoreOption, open_store
 from artifactflow.invoke.command_line import add_command
 from artifactflow.library import StoredVersion, run_built_in
 from artifactflow.parameters import Value
 from artifactflow.read.built_in import built_in_component
 from artifactflow.runner import Silent
+from artifactflow.words import size_text
 
 Show = Callable[[dict[str, StoredVersion], set[str]], None]
 """Shows the versions by output key, and which refs stood in the store before."""

@@ -9,7 +9,7 @@ import typer
 
 from artifactflow.cli.built_in import registered_text
 from artifactflow.cli.options import JsonOption, new_app
-from artifactflow.cli.render import print_json, print_table, size_text
+from artifactflow.cli.render import print_json, print_table
 from artifactflow.cli.stores import StoreOption, open_store
 from artifactflow.errors import ArtifactflowError, UsageError
 from artifactflow.invoke.command_line import add_command
@@ -19,6 +19,7 @@ from artifactflow.read.built_in import built_in_component
 from artifactflow.runner import Silent
 from artifactflow.runs import StepOutcome
 from artifactflow.store import Store
+from artifactflow.words import size_text
 
 SHOWN_FILES = 10
 ONE_FOR_EACH = ("artifact_name", "sha256")

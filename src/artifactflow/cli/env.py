@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from artifactflow.cli.options import JsonOption, new_app
-from artifactflow.cli.render import print_json, print_table, size_text
+from artifactflow.cli.render import print_json, print_table
 from artifactflow.cli.stores import StoreOption, open_store
 from artifactflow.contract import Component
 from artifactflow.environments.choose import choose_environment, lock_component
@@ -16,6 +16,7 @@ from artifactflow.environments.uses import collect, environments
 from artifactflow.pipeline import EnvironmentMode
 from artifactflow.read.component import load_component, load_pipeline
 from artifactflow.store import find_store
+from artifactflow.words import size_text
 
 app = new_app(no_args_is_help=True)
 

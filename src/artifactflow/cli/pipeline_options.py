@@ -17,9 +17,10 @@ from artifactflow.contract import BUILT_IN_PREFIX
 from artifactflow.errors import UsageError
 from artifactflow.fetch.addresses import local_file, masked_text
 from artifactflow.fetch.git import check_out, is_git_address, parse_git_address
+from artifactflow.parameters import names_a_secret
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_pipeline
-from artifactflow.runner import Options, bind_pipeline
+from artifactflow.runner import Options, bind_pipeline, refuse_secret_options
 from artifactflow.runner.binding import BoundPipeline
 from artifactflow.runner.environment_modes import environment_modes
 from artifactflow.selection import Selection
@@ -90,7 +91,9 @@ def find_pipeline(path: str, parameters: list[str] | None, config: Path | None, 
 def bound_pipeline(path: Path, parameters: list[str] | None, config: Path | None) -> BoundPipeline:
     """The pipeline at `path` with every value resolved: options, then environment, then config, then defaults."""
     variables = {name: value for name, value in os.environ.items() if name.startswith("ARTIFACTFLOW_P_")}
-    return bind_pipeline(load_pipeline(path, config), Given(parse_options(parameters or []), variables), Path.cwd())
+    bound = bind_pipeline(load_pipeline(path, config), Given(parse_options(parameters or []), variables), Path.cwd())
+    refuse_secret_options(bound)
+    return bound
 
 
 def run_options(
@@ -103,8 +106,13 @@ def run_options(
 ) -> Options:
     """What was asked for, as the runner takes it."""
     selection = Selection(tuple(only or ()), tuple(start or ()), tuple(until or ()), tuple(skip or ()))
-    rerun = shlex.join(["artifactflow", *map(masked_text, sys.argv[1:])])
+    rerun = shlex.join(["artifactflow", *map(_masked_argument, sys.argv[1:])])
     return Options(force=tuple(force or ()), use_cache=not no_cache, selection=selection, rerun=rerun)
+
+
+def _masked_argument(argument: str) -> str:
+    name, equals, _ = argument.partition("=")
+    return f"{name}=***" if equals and names_a_secret(name) else masked_text(argument)
 
 
 def with_environments(options: Options, env: list[str] | None, found: Found) -> Options:

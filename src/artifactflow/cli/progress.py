@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
-from artifactflow.cli.render import seconds_text
+from artifactflow.cli.terminal import plain
 from artifactflow.runs import StepOutcome
+from artifactflow.words import seconds_text
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -36,7 +37,7 @@ class PipelineProgress:
 
     def __init__(self, steps: list[str], *, quiet: bool = False, plain: bool = False) -> None:
         self.width = min(max(map(len, steps), default=0), 40)
-        self.total = len(steps)
+        self.steps = set(steps)
         self.done = 0
         self.quiet = quiet
         self.live_wanted = not plain and not quiet and sys.stdout.isatty()
@@ -67,9 +68,15 @@ class PipelineProgress:
 
     def step_started(self, step: str, reason: str) -> None:
         """Show that the step runs, and why."""
+        self._know(step)
         with self.lock:
             self.running[step] = _Running(time.monotonic())
         self._decision(step, "RUN", reason)
+
+    def _know(self, step: str) -> None:
+        """Make room for a step that another one has called."""
+        self.steps.add(step)
+        self.width = max(self.width, min(len(step), 40))
 
     def step_printed(self, step: str, line: str) -> None:
         """Remember the last line of a running step; called from the thread that watches it."""
@@ -79,6 +86,7 @@ class PipelineProgress:
 
     def step_ended(self, outcome: StepOutcome) -> None:
         """Show what became of the step; one that did not run says so here."""
+        self._know(outcome.step)
         self.done += 1
         with self.lock:
             ran = self.running.pop(outcome.step, None) is not None
@@ -120,7 +128,7 @@ class PipelineProgress:
         else:
             from rich.text import Text
 
-            self.live.console.print(Text.from_ansi(text))
+            self.live.console.print(Text.from_ansi(plain(text, colours=True)))
 
     def _running_lines(self) -> Any:
         from rich.console import Group
@@ -132,10 +140,10 @@ class PipelineProgress:
             Text.assemble(
                 ("⠶ ", "yellow"),
                 step,
-                (f"  {seconds_text(time.monotonic() - state.started)}  {state.line[:SHOWN_LINE]}", "dim"),
+                (f"  {seconds_text(time.monotonic() - state.started)}  {plain(state.line[:SHOWN_LINE])}", "dim"),
                 no_wrap=True,
                 overflow="ellipsis",
             )
             for step, state in running.items()
         ]
-        return Group(*lines, Text(f"{self.done} of {self.total} steps done", style="dim"))
+        return Group(*lines, Text(f"{self.done} of {len(self.steps)} steps done", style="dim"))

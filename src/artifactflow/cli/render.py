@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,13 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from artifactflow.cli.terminal import plain
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 
+_unescaped = re.compile("[\x7f-\x9f]")
+"""Control characters that JSON lets stand as they are."""
+
+
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """One JSON document on standard output, without any control character but line ends."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    typer.echo(_unescaped.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -47,7 +55,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right:
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in cells:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(plain(cell)) for cell in row))
     shown = console()
     with shown.capture() as captured:
         shown.print(table)
@@ -68,30 +76,3 @@ def shown_path(path: Path) -> str:
     """A path as short as it can be given from here: relative where it lies below the working folder."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def size_text(size: int) -> str:
-    """Bytes in words.
-
-    >>> size_text(512), size_text(1_400_000)
-    ('512 B', '1.4 MB')
-    """
-    number, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if number < 1000:
-            break
-        number, unit = number / 1000, larger
-    return f"{size} B" if unit == "B" else f"{number:.1f} {unit}"
-
-
-def seconds_text(seconds: float) -> str:
-    """A duration in words.
-
-    >>> seconds_text(0.004), seconds_text(12.34), seconds_text(75)
-    ('0.00 s', '12.3 s', '1 min 15 s')
-    """
-    if seconds < 10:
-        return f"{seconds:.2f} s"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"

@@ -27,7 +27,7 @@ from artifactflow.cli.pipeline_options import (
 )
 from artifactflow.cli.plan import print_plan
 from artifactflow.cli.progress import PipelineProgress
-from artifactflow.cli.render import print_json, print_table, seconds_text, shown_path
+from artifactflow.cli.render import print_json, print_table, shown_path
 from artifactflow.cli.stores import StoreOption, existing_store, open_store
 from artifactflow.cli.tracking_options import (
     RegisterOption,
@@ -41,6 +41,7 @@ from artifactflow.errors import ArtifactflowError, UsageError
 from artifactflow.runner import plan_pipeline, run_pipeline, totals
 from artifactflow.runner.keep_warm import keep_warm_seconds
 from artifactflow.runs import PipelineRun, StepOutcome
+from artifactflow.words import seconds_text
 
 app = new_app()
 

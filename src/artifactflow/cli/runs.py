@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from artifactflow.cli.options import JsonOption, new_app
-from artifactflow.cli.render import print_json, print_table, seconds_text, shown_path
+from artifactflow.cli.render import print_json, print_table, shown_path
 from artifactflow.cli.stores import StoreOption, existing_store, required_store
 from artifactflow.errors import NotFoundError
 from artifactflow.parameters import format_value
@@ -16,6 +16,7 @@ from artifactflow.runner import follow_log, running_step
 from artifactflow.runs import PipelineRun, Run
 from artifactflow.store import Store, find_store
 from artifactflow.store.logs import log_place
+from artifactflow.words import seconds_text
 
 app = new_app(no_args_is_help=True)
 

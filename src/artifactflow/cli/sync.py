@@ -5,11 +5,12 @@ from __future__ import annotations
 import typer
 
 from artifactflow.cli.options import JsonOption, new_app
-from artifactflow.cli.render import print_json, seconds_text
+from artifactflow.cli.render import print_json
 from artifactflow.cli.stores import StoreOption, required_store
 from artifactflow.errors import OutsideError
 from artifactflow.trackers import TRACKERS
 from artifactflow.tracking.sync import catch_up, send_offline_runs
+from artifactflow.words import seconds_text
 
 app = new_app()
 
@@ -34,4 +35,6 @@ def command(store: StoreOption = None, json: JsonOption = False) -> None:
             f"not everything could be told: {'; '.join(failed)}", hint="mend that, then: artifactflow sync"
         )
     if sent.failed:
-        raise OutsideError(f"W&B did not take {len(sent.waiting)} runs: {sent.failed}", hint="artifactflow sync again")
+        raise OutsideError(
+            f"W&B did not take {len(sent.waiting)} runs: {sent.failed}", hint="try again: artifactflow sync"
+        )

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from artifactflow.cli.pipeline_options import Found
-from artifactflow.cli.render import seconds_text
 from artifactflow.errors import UsageError
 from artifactflow.runner import Options
 from artifactflow.runner.tracking import registered_models
 from artifactflow.trackers.choice import TRACK_VARIABLE, chosen_trackers, settings_of
 from artifactflow.tracking import last_status
+from artifactflow.words import seconds_text
 
 TrackOption = Annotated[
     str | None,
@@ -64,7 +64,8 @@ def print_tracking(options: Options, root: Path, *, ran: bool, track: str | None
             typer.echo(f"{name} was told in {seconds_text(status.get('seconds', 0.0))}")
         elif status.get("error"):
             waiting = status.get("waiting", 0)
-            typer.echo(f"warning: {name} has {waiting} runs still to be told: {status['error']}", err=True)
+            left = f" has {waiting} runs still to be told" if waiting else ""
+            typer.echo(f"warning: {name}{left}: {status['error']}", err=True)
             typer.echo("hint: the next run tries again, and so does: artifactflow sync", err=True)
     silenced = track or os.environ.get(TRACK_VARIABLE)
     if not options.tracking and ran and not silenced and sys.stdout.isatty():

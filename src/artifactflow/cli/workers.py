@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from artifactflow.cli.options import JsonOption, new_app
-from artifactflow.cli.render import print_json, print_table, seconds_text, size_text
+from artifactflow.cli.render import print_json, print_table
 from artifactflow.errors import NotFoundError
 from artifactflow.executors.kept import KeptServer, kept_servers, stop_servers
+from artifactflow.words import seconds_text, size_text
 
 MOST_SHOWN_MODULES = 4
 

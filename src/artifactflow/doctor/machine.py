@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from artifactflow.doctor.observation import Observation, fail, ok, warn
-from artifactflow.store.catalog import _SAFE_WAL
+from artifactflow.store.catalog_file import SAFE_WAL
 
 OLDEST: Final = (3, 11)
 NEWEST: Final = (3, 13)
@@ -40,9 +40,9 @@ def python_version(minor: tuple[int, ...]) -> Observation:
 def journal_mode(version: tuple[int, ...]) -> Observation:
     """How the catalog is written with a version of SQLite."""
     text = f"{_dotted(version)}, so the catalog is written with"
-    if version >= _SAFE_WAL:
+    if version >= SAFE_WAL:
         return ok("SQLite", f"{text} a write-ahead log")
-    why = f"a write-ahead log is safe from {_dotted(_SAFE_WAL)} on"
+    why = f"a write-ahead log is safe from {_dotted(SAFE_WAL)} on"
     return ok("SQLite", f"{text} a rollback journal ({why}); that is as safe, and a little slower")
 
 

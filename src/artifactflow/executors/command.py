@@ -66,7 +66,7 @@ def process_environment(task: Task, python: Path) -> dict[str, str]:
 def filled_command(task: Task) -> Command:
     """The command with its values in it, as it will be executed."""
     template = parse_command(task.contract.command, task.contract.places.get("command"))
-    texts = {name: argument_text(value) for name, value in task.values.items()}
+    texts = {name: argument_text(value) for name, value in task.values.items()} | dict(task.shown)
     flags = {parameter.name for parameter in task.contract.parameters if parameter.flag}
     optional = {parameter.name for parameter in task.contract.parameters if parameter.optional}
     optional |= {item.name for item in task.contract.inputs if item.optional}
@@ -74,7 +74,10 @@ def filled_command(task: Task) -> Command:
     extra = [
         (name, None if name in flags else texts[name])
         for name, value in task.values.items()
-        if name in optional - named and value is not None and not (name in flags and not value)
+        if name in optional - named
+        and value is not None
+        and not (name in flags and not value)
+        and task.shown.get(name) != ""
     ]
     return template.render({**dict.fromkeys(named & optional, ""), **texts}, extra)
 

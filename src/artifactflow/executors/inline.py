@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
 from artifactflow.errors import ArtifactflowError
+from artifactflow.executors.masking import Masking
 from artifactflow.executors.step_functions import StepFunctions
 from artifactflow.executors.task import Ended, PrintLine, Stop, Task
 from artifactflow.invoke.step_function import call_step_function
@@ -33,7 +34,7 @@ class InlineExecutor:
         """
         with (
             task.log.open("a", encoding="utf-8") as log,
-            contextlib.redirect_stdout(_Lines(log, _to(sys.stdout, print_line))) as lines,
+            contextlib.redirect_stdout(_Lines(log, _to(sys.stdout, print_line), task.secrets)) as lines,
             _variables(task.environment, dict(os.environ)),
             _measured() as facts,
         ):
@@ -68,7 +69,7 @@ class StepFunctionExecutor:
         # Most steps print a line or none: the log is written once, at the end.
         printed = io.StringIO()
         with (
-            _Lines(printed, _to(sys.stdout, print_line)) as lines,
+            _Lines(printed, _to(sys.stdout, print_line), task.secrets) as lines,
             contextlib.redirect_stdout(lines),
             contextlib.redirect_stderr(lines),
             _variables(task.environment, self._variables),
@@ -125,25 +126,30 @@ def _to(stream: TextIO, print_line: PrintLine) -> PrintLine:
 
 
 class _Lines(io.TextIOBase):
-    """A stream that writes to the log and hands on whole lines."""
+    """A stream that writes to the log and hands on whole lines, with the secrets in them masked."""
 
-    def __init__(self, log: TextIO, print_line: PrintLine) -> None:
+    def __init__(self, log: TextIO, print_line: PrintLine, secrets: tuple[str, ...]) -> None:
         self.log = log
         self.print_line = print_line
+        self.masking = Masking(secrets)
         self.rest = ""
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
+        self._keep(self.masking.feed_text(text))
+        return len(text)
+
+    def _keep(self, text: str) -> None:
         self.log.write(text)
         *lines, self.rest = (self.rest + text).split("\n")
         for line in lines:
             self.print_line(line)
-        return len(text)
 
     def finish(self) -> None:
         """Hand on a last line that has no end."""
+        self._keep(self.masking.finish_text())
         if self.rest:
             self.print_line(self.rest)
             self.rest = ""

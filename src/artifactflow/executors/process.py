@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from artifactflow.child.processes import TOKEN_VARIABLE, Process, belonging, is_alive, send_signal
+from artifactflow.executors.masking import Masking
 from artifactflow.executors.task import Ended, PrintLine, Stop, Task
 
 GRACE_SECONDS = 5.0
@@ -23,6 +24,8 @@ KILL_SECONDS = 2.0
 LOOK_SECONDS = 0.1
 """How often a watched process is looked after when nothing happens. Output and its end wake the watcher at once."""
 
+LONGEST_LINE = 1 << 16
+"""Bytes of a line that are handed on. The log has all: a bar of progress is one line of many megabytes."""
 
 Usage = Mapping[str, float | int]
 """What a process has used: `peak_memory` in bytes, `cpu_seconds`; empty where it is not known."""
@@ -96,11 +99,15 @@ def watch(process: Watched, task: Task, print_line: PrintLine, stop: Stop) -> En
     token = task.environment.get(TOKEN_VARIABLE, "")
     with contextlib.closing(process), task.log.open("ab") as file:
         lines = _Lines(print_line)
+        masking = Masking(task.secrets)
+
+        def write(text: bytes) -> None:
+            file.write(text)
+            file.flush()
+            lines.feed(text)
 
         def keep(chunk: bytes) -> None:
-            file.write(chunk)
-            file.flush()
-            lines.feed(chunk)
+            write(masking.feed(chunk))
 
         def keep_rest() -> None:
             for chunk in _available(process):
@@ -119,6 +126,7 @@ def watch(process: Watched, task: Task, print_line: PrintLine, stop: Stop) -> En
             end_all(process, token, stop)
             raise
         finally:
+            write(masking.finish())
             lines.finish()
         exit_code, usage = process.reap()
     return Ended(exit_code, timed_out, usage)
@@ -127,7 +135,7 @@ def watch(process: Watched, task: Task, print_line: PrintLine, stop: Stop) -> En
 def _chunks(process: Watched) -> Iterator[bytes]:
     """What the process prints as it comes, and an empty chunk whenever it is time to look at the clock."""
     os.set_blocking(process.output, False)
-    with selectors.DefaultSelector() as selector:
+    with selectors.PollSelector() as selector:  # an epoll would be made and closed for each process
         selector.register(process.output, selectors.EVENT_READ)
         if process.exited is not None:
             selector.register(process.exited, selectors.EVENT_READ)
@@ -195,7 +203,7 @@ def _group_lives(process: Watched) -> bool:
 
 
 class _Lines:
-    """Hands on whole lines of what comes in pieces."""
+    """Hands on whole lines of what comes in pieces; of a line that is too long the end."""
 
     def __init__(self, print_line: PrintLine) -> None:
         self.print_line = print_line
@@ -204,6 +212,7 @@ class _Lines:
     def feed(self, chunk: bytes) -> None:
         """Take a piece, hand on the lines that it completes."""
         *lines, self.rest = (self.rest + chunk).split(b"\n")
+        self.rest = self.rest[-LONGEST_LINE:]
         for line in lines:
             self.print_line(line.decode(errors="replace").rstrip("\r"))
 

@@ -18,7 +18,9 @@ PrintLine = Callable[[str], None]
 class Task:
     """One execution: `values` has every parameter, and inputs and outputs as paths; `log` is where output goes.
 
-    After `timeout` seconds, where it is given, the step is ended.
+    After `timeout` seconds, where it is given, the step is ended. `shown` has what stands on the command line in place
+    of values that go by environment variable, an empty text for what must not stand there at all. `secrets` are the
+    texts that are masked in what the step prints.
     """
 
     component: Component
@@ -27,6 +29,8 @@ class Task:
     environment: Mapping[str, str]
     log: Path
     timeout: float | None = None
+    shown: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from artifactflow.errors import InterruptedRunError
+from artifactflow.executors.masking import Masking
 from artifactflow.executors.task import Ended, PrintLine, Stop, Task
 
 LOOK_SECONDS = 0.1
@@ -31,8 +32,10 @@ class ThreadExecutor:
         """
         raised: list[BaseException] = []
         writing = threading.Lock()
+        masking = Masking(task.secrets)
 
         def say(line: str) -> None:
+            line = masking.whole(line)
             with writing, task.log.open("a", encoding="utf-8") as log:
                 log.write(f"{line}\n")
             print_line(line)

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -43,21 +43,28 @@ class NotWarmError(Exception):
 class WarmScript:
     """A script (as the command says it) or a module (of `python -m`) that may run warm.
 
-    `folder` is where Python looks for its modules first; `modules` is what it imports from elsewhere.
+    `folder` is where Python looks for its modules first, and `working_folder` where it runs, both without links;
+    `modules` is what it imports from elsewhere.
     """
 
     script: str | None
     module: str | None
     folder: Path
+    working_folder: Path
     modules: Modules
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What was found in a script and the files that it imports, and their state at that time."""
+    """What was found in a script and the files that it imports, and their state at that time.
+
+    `script` and `folder` are where it and its component are, without links.
+    """
 
     files: tuple[Path, ...]
     state: tuple[object, ...]
+    script: Path
+    folder: Path
     modules: Modules = ()
     fresh_because: str = ""
 
@@ -78,29 +85,30 @@ class WarmScripts:
             raise NotWarmError("PYTHONPATH has a relative folder")
         folder = task.component.folder
         if template.script is not None:
-            file = folder / template.script
-            return WarmScript(template.script, None, file.resolve().parent, self._modules(file, folder))
+            read = self._read(folder / template.script, folder)
+            return WarmScript(template.script, None, read.script.parent, read.folder, read.modules)
         modules: set[tuple[str, tuple[str, ...]]] = {("runpy", ())}
         if task.component.built_in:
             file = folder / f"{task.component.reference.removeprefix(BUILT_IN_PREFIX)}.py"
             declared = task.component.environment.requirements if task.component.environment else ()
             modules |= {*((name, ()) for name in _modules_of_run), (f"artifactflow.steps.{file.stem}", ())}
-            modules.update(self._modules(file, PACKAGE.parent), _modules_of_formats(declared))
+            modules.update(self._read(file, PACKAGE.parent).modules, _modules_of_formats(declared))
         else:
             file = _file_of_module(folder, str(template.module))
             packages = [parent for parent in file.parents if parent.is_relative_to(folder) and parent != folder]
             for part in (file, *(parent / "__init__.py" for parent in packages)):
                 if part.is_file():
-                    modules.update(self._modules(part, folder))
-        return WarmScript(None, template.module, folder.resolve(), tuple(sorted(modules)))
+                    modules.update(self._read(part, folder).modules)
+        resolved = folder.resolve()
+        return WarmScript(None, template.module, resolved, resolved, tuple(sorted(modules)))
 
-    def _modules(self, script: Path, folder: Path) -> Modules:
+    def _read(self, script: Path, folder: Path) -> _Read:
         kept = self._kept.get((script, folder))
         if kept is None or kept.state != _state(kept.files):
             kept = self._kept[script, folder] = _read(script, folder)
         if kept.fresh_because:
             raise NotWarmError(kept.fresh_because)
-        return kept.modules
+        return kept
 
 
 def refuse_shadows(folder: Path, names: Iterable[str]) -> None:
@@ -149,16 +157,16 @@ def _read(script: Path, folder: Path) -> _Read:
     # Beside our own package lies everything that is installed: only the built-in steps' own files are looked at.
     own = script.is_relative_to(PACKAGE)
     files = _step_files(script) if own else local_closure(script, folder)
-    state = _state(files)
+    read = _Read(files, _state(files), script.resolve(), folder.resolve())
     try:
         if own:
-            return _Read(files, state, _imported(files, ()))
+            return replace(read, modules=_imported(files, ()))
         _refuse_preparations(script, files)
-        return _Read(files, state, _imported(files, (script.resolve().parent, script.parent, folder)))
+        return replace(read, modules=_imported(files, (read.script.parent, script.parent, folder)))
     except NotWarmError as error:
-        return _Read(files, state, fresh_because=str(error))
+        return replace(read, fresh_because=str(error))
     except ArtifactflowError as error:
-        return _Read(files, state, fresh_because=error.message)
+        return replace(read, fresh_because=error.message)
 
 
 def _step_files(script: Path) -> tuple[Path, ...]:

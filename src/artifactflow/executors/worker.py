@@ -64,7 +64,8 @@ class WorkerExecutor:
         with self._servers.server(key, stop) as (server, names):
             refuse_shadows(script.folder, names)
             request: dict[str, Any] = {
-                "cwd": str(task.component.folder.resolve()),
+                "cwd": str(script.working_folder),
+                "folder": str(script.folder),
                 "environment": late_variables(environment),
                 "argv": [str(python), *filled_command(task).argv[1:]],
                 "script": script.script,

@@ -14,7 +14,7 @@ WEB_SCHEMES = ("http", "https")
 MASK = "***"
 
 _scheme_pattern = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_address_in_text = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_address_in_text = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://\S+")  # bounded: it is tried at every letter of a text
 _value_pattern = re.compile(r"=[^&]*|(?:(?<=&)|\A)[^&=]+(?=&|\Z)")
 _unwanted_in_names = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]')
 
@@ -81,6 +81,52 @@ def address_identity(address: str) -> str:
     telling = [pair for pair in query.split("&") if pair and not _signing_names.match(pair.partition("=")[0])]
     shown = masked_address(address)
     return f"{shown}#{hashlib.sha256('&'.join(telling).encode()).hexdigest()[:12]}" if telling else shown
+
+
+def text_identity(text: str) -> str:
+    """A text with every address in it as `address_identity` gives it: what a parameter's value counts as for reuse."""
+    if scheme_of(text):
+        return address_identity(text)
+    return _address_in_text.sub(lambda match: address_identity(match[0]), text)
+
+
+def secrets_in(text: str) -> list[str]:
+    """The secrets in the addresses of a text: passwords, tokens in place of a user's name, what signs a query.
+
+    Each as it is written, and as it is meant where that is another text.
+
+    >>> secrets_in("https://me:w%21rd@host/data.csv?page=2&sig=abc"), secrets_in("https://host/data.csv?page=2")
+    (['w%21rd', 'abc', 'w!rd'], [])
+    """
+    found = []
+    for match in _address_in_text.finditer(text):
+        rest = match[0].partition("://")[2].partition("#")[0]
+        before_query, _, query = rest.partition("?")
+        user_info, at, _ = before_query.partition("/")[0].rpartition("@")
+        user, colon, password = user_info.partition(":")
+        if at and (colon or scheme_of(match[0]) in WEB_SCHEMES):
+            found.append(password or user)
+        found += [value for name, _, value in (pair.partition("=") for pair in query.split("&"))
+                  if value and _signing_names.match(name)]  # fmt: skip
+    plain = [unquote(secret) for secret in found]
+    return list(dict.fromkeys(filter(None, [*found, *plain])))
+
+
+_user_info = re.compile(r"(?<=://)[^\s/?#]*@")
+_signing_pair = re.compile(
+    rf"(?<=[?&])({_signing_names.pattern.removesuffix(chr(92) + 'Z')})=[^\s&#'\"<>)\]]+", re.IGNORECASE
+)
+
+
+def masked_message(text: str) -> str:
+    """A message with the secrets of every address in it masked, and nothing else of it.
+
+    >>> masked_message("fetch https://me:word@host/data.csv?page=2&sig=abc: refused")
+    'fetch https://***@host/data.csv?page=2&sig=*** refused'
+    """
+    if "://" not in text:
+        return text
+    return _signing_pair.sub(rf"\1={MASK}", _user_info.sub(f"{MASK}@", text))
 
 
 def file_name_of(address: str) -> str:

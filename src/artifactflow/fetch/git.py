@@ -6,6 +6,7 @@ commit that is asked for is written out once, beside it.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import re
@@ -16,9 +17,10 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from artifactflow.errors import MissingToolError, NotFoundError, OutsideError, UsageError
-from artifactflow.fetch.addresses import masked_address, scheme_of
+from artifactflow.fetch.addresses import WEB_SCHEMES, masked_address, masked_message, scheme_of
 
 ALLOWED_PROTOCOLS = ("https", "ssh", "file", "git", "http")
 FETCH_SECONDS = 600
@@ -66,8 +68,12 @@ def parse_git_address(text: str) -> GitAddress:
     if Path(folder).is_absolute() or ".." in Path(folder).parts:
         raise UsageError(f"the folder {folder!r} must lie inside the repository")
     if not scheme and not _scp_like.match(repository):
-        path = Path(repository).expanduser().resolve()
-        if not path.is_dir():
+        try:
+            path = Path(repository).expanduser().resolve()
+            found = path.is_dir()
+        except (OSError, RuntimeError, ValueError):  # too long, with a NUL, or in the home of nobody
+            path, found = Path(repository), False
+        if not found:
             raise NotFoundError(f"there is no repository {path}", hint="give the folder of a git repository, or a URL")
         repository = str(path)
     return GitAddress(repository, folder.strip("/"), ref or "HEAD")
@@ -108,8 +114,8 @@ def _fetched_commit(address: GitAddress, bare: Path) -> str:
     if _commit.match(address.ref) and _has(bare, address.ref):
         return address.ref  # a commit never changes, so nobody has to be asked
     _git(
-        ["fetch", "--quiet", "--prune", "--no-tags", "--", address.repository, "+HEAD:refs/heads/artifactflow-head",
-         "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"],
+        ["fetch", "--quiet", "--prune", "--no-tags", "--", _without_login(address.repository),
+         "+HEAD:refs/heads/artifactflow-head", "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"],
         bare,
         address,
     )  # fmt: skip
@@ -151,23 +157,46 @@ def _write_out(bare: Path, commit: str, root: Path) -> None:
 
 
 def _git(arguments: Sequence[str], folder: Path | None = None, address: GitAddress | None = None) -> str:
-    done = _run(arguments, folder)
+    done = _run(arguments, folder, address)
     if done.returncode != 0:
         where = masked_address(address.repository) if address else str(folder)
-        why = done.stderr.strip().replace(address.repository, where) if address else done.stderr.strip()
+        why = masked_message(done.stderr.strip())
         raise OutsideError(f"git could not {arguments[0]} {where}: {why or 'it says nothing'}")
     return done.stdout
 
 
-def _run(arguments: Sequence[str], folder: Path | None) -> subprocess.CompletedProcess[str]:
+def _without_login(repository: str) -> str:
+    """The address without the user and password of a web server, which git's command lines would show to everybody."""
+    if scheme_of(repository) not in WEB_SCHEMES:
+        return repository
+    scheme, _, rest = repository.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def _login_settings(repository: str) -> dict[str, str]:
+    """Git's setting that sends the user and password of a web address to its server, and to no other."""
+    without = _without_login(repository)
+    if without == repository:
+        return {}
+    user, _, password = repository.partition("://")[2].partition("/")[0].rpartition("@")[0].partition(":")
+    login = base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
+    origin = "/".join(without.split("/", 3)[:3])
+    return {f"http.{origin}/.extraHeader": f"Authorization: Basic {login}"}
+
+
+def _run(
+    arguments: Sequence[str], folder: Path | None, address: GitAddress | None = None
+) -> subprocess.CompletedProcess[str]:
     place = ["--git-dir", str(folder)] if folder else []
+    settings = {"safe.directory": "*", **(_login_settings(address.repository) if address else {})}
     variables = {
         **os.environ,
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": ":".join(ALLOWED_PROTOCOLS),
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "safe.directory",
-        "GIT_CONFIG_VALUE_0": "*",
+        "GIT_CONFIG_COUNT": str(len(settings)),
+        **{f"GIT_CONFIG_KEY_{number}": name for number, name in enumerate(settings)},
+        **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(settings.values())},
     }
     try:
         return subprocess.run(

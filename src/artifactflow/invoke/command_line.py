@@ -2,12 +2,14 @@
 
 Every option is taken as text and understood by `Parameter.parse`, so that the command line, `-P`, config files and
 manifests refuse the same values in the same words. MLflow passes options as `--max_iter=300`, booleans as `=true`, and
-absent values as empty texts; people write `--max-iter 300` and `--flag`. Both are understood.
+absent values as empty texts; people write `--max-iter 300` and `--flag`. Both are understood. What must not stand on a
+command line is read from the environment variable `ARTIFACTFLOW_P_NAME`.
 """
 
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
@@ -16,8 +18,10 @@ import typer
 
 from artifactflow.contract import Contract, Input, Output
 from artifactflow.errors import UsageError
+from artifactflow.fetch.addresses import MASK, masked_text
 from artifactflow.invoke.coercion import PlainCommand
 from artifactflow.parameters import FALSE_WORDS, TRUE_WORDS, Parameter, ParameterType, Required, Value, format_value
+from artifactflow.pipeline import BY_VARIABLE, variable_name
 
 Callback = Callable[[dict[str, Value], dict[str, Any]], object]
 """Takes the values by option name (inputs and outputs as texts), and those of the added and the repeated options."""
@@ -50,6 +54,10 @@ def add_command(
         raise UsageError(f"{name}: the option {min(clash)!r} is taken, a step function cannot use it")
 
     def command(**typed: Any) -> None:
+        for parameter in contract.parameters:
+            given = typed[parameter.name]
+            several = parameter.name in repeated and given is None
+            typed[parameter.name] = _typed_or_carried(parameter, [] if several else given, os.environ)
         lists = {name: _listed(contract.parameter(name), typed[name] or ()) for name in repeated}
         single = replace(contract, parameters=tuple(one for one in contract.parameters if one.name not in lists))
         callback(_values(single, typed), {**{option.name: typed[option.name] for option in added}, **lists})
@@ -73,6 +81,27 @@ def _values(contract: Contract, typed: Mapping[str, Any]) -> dict[str, Value]:
         if output.key in typed:
             values[output.key] = typed[output.key] or output.path
     return values
+
+
+def _typed_or_carried(parameter: Parameter, typed: Any, variables: Mapping[str, str]) -> Any:
+    """What was typed; or what an environment variable carries, where the mask of that stands on the command line.
+
+    Where nothing was typed, the variable counts if it was meant for this process: a run says so of each, and what it
+    does not name belongs to its own parameters.
+    """
+    carried = variables.get(variable_name(parameter.name))
+    if carried is None:
+        return typed
+    meant = variables.get(BY_VARIABLE)
+    if typed is None or typed == []:
+        taken = meant is None or parameter.name in meant.split(",")
+    else:
+        taken = typed in (MASK, masked_text(carried)) or typed in ([MASK], [masked_text(carried)])
+    if not taken:
+        return typed
+    if carried == "" and parameter.optional:
+        return None
+    return [carried] if isinstance(typed, list) else carried
 
 
 def _listed(parameter: Parameter, typed: Sequence[str]) -> list[Value]:

@@ -12,10 +12,13 @@ from typing import Any
 from mlflow.projects.backend.abstract_backend import AbstractBackend
 
 from artifactflow.errors import ArtifactflowError, InterruptedRunError
+from artifactflow.fetch.addresses import masked_message
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_pipeline
-from artifactflow.runner import Options, Silent, bind_pipeline, run_pipeline
+from artifactflow.runner import Options, Silent, bind_pipeline, refuse_secret_options, run_pipeline
 from artifactflow.runner.environment_modes import environment_modes
+from artifactflow.runner.keep_warm import keep_warm_seconds
+from artifactflow.runner.secrets import shown_value
 from artifactflow.runs import PipelineRun, StepOutcome
 from artifactflow.store import Store, find_store
 
@@ -64,7 +67,7 @@ class ArtifactflowBackend(AbstractBackend):  # type: ignore[misc]
         values = {name: str(value) for name, value in (params or {}).items()}
         client = MlflowClient(tracking_uri)
         tags = {
-            "mlflow.source.name": project_uri,
+            "mlflow.source.name": masked_message(project_uri),
             "mlflow.source.type": "PROJECT",
             "mlflow.project.entryPoint": entry_point,
             "mlflow.project.backend": "artifactflow",
@@ -74,19 +77,23 @@ class ArtifactflowBackend(AbstractBackend):  # type: ignore[misc]
         try:
             with _variables(MLFLOW_RUN_ID=run_id, MLFLOW_TRACKING_URI=tracking_uri, MLFLOW_EXPERIMENT_ID=experiment_id):
                 pipeline = load_pipeline(folder, entry_point=entry_point)
-                bound = bind_pipeline(pipeline, Given(values), caller)
-                for name, (value, _) in bound.parameters.items():
-                    client.log_param(run_id, name, value)
+                variables = {name: text for name, text in os.environ.items() if name.startswith("ARTIFACTFLOW_P_")}
+                bound = bind_pipeline(pipeline, Given(values, variables), caller)
+                refuse_secret_options(bound)
+                for parameter in bound.pipeline.parameters:
+                    value, _ = bound.parameters[parameter.name]
+                    client.log_param(run_id, parameter.name, shown_value(parameter, value))
                 with Store.open(find_store(folder)) as store:
                     modes = environment_modes((), os.environ, pipeline.steps, pipeline.folder)
-                    record = run_pipeline(bound, store, Options(environments=modes), Told())
+                    warm = keep_warm_seconds(None, pipeline.folder)
+                    record = run_pipeline(bound, store, Options(environments=modes, keep_warm=warm), Told())
             _tell_outcomes(client, run_id, record)
             status = "FINISHED"
         except InterruptedRunError as error:
             status = "KILLED"
             raise KeyboardInterrupt from error
         except ArtifactflowError as error:
-            raise ExecutionException(error.render()) from error
+            raise ExecutionException(masked_message(error.render())) from error
         finally:
             client.set_terminated(run_id, status)
         return _ended_run(run_id)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from artifactflow.artifact import Digest
 from artifactflow.contract import Component, Contract
+from artifactflow.read.source import parse_module
 
 CODE_ENDINGS = frozenset(
     f".{ending}"
@@ -24,6 +25,8 @@ WRITTEN_BY_TOOLS = frozenset({"__pycache__", "mlruns", "wandb", "node_modules"})
 """Folders that running a component fills, whether git is told to ignore them or not."""
 SAVED_MODEL = "MLmodel"
 """A folder with this file is a model that MLflow saved: data, though it has a copy of the code beside it."""
+HYDRA_RUN = ".hydra"
+"""A folder with this one in it is where Hydra had a run work: what it left there is no code."""
 MAXIMUM_CONFIG_BYTES = 1 << 20
 
 
@@ -67,7 +70,7 @@ def syntax_texts(source: bytes | str) -> dict[str, str]:
     >>> syntax_texts("def f():\\n    'doc'\\n    return 1  # why") == syntax_texts("def f(): return 1")
     True
     """
-    module = ast.parse(source)
+    module = parse_module(source)
     _remove_docstrings(module)
     parts: dict[str, str] = {}
     rest: list[ast.stmt] = []
@@ -98,7 +101,7 @@ def _code_files(folder: Path) -> Iterator[Path]:
         if entry.name.startswith(".") or entry.name in WRITTEN_BY_TOOLS or entry.is_symlink():
             continue
         if entry.is_dir():
-            if not (entry / SAVED_MODEL).is_file():
+            if not (entry / SAVED_MODEL).is_file() and not (entry / HYDRA_RUN).is_dir():
                 yield from _code_files(entry)
         elif (
             entry.suffix.lower() in CODE_ENDINGS

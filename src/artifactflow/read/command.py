@@ -7,6 +7,7 @@ wildcards and the like runs under `bash -c` with every value quoted, as MLflow r
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -129,6 +130,7 @@ def _check_passable(name: str, value: str) -> None:
         raise UsageError(f"the value of {name} holds a NUL character, which no program can be given")
 
 
+@functools.lru_cache(maxsize=1024)
 def parse_command(template: str, place: Place | None = None) -> CommandTemplate:
     """Read a command as MLflow does: `{name}` is a placeholder, `{{` and `}}` are braces, all else is for the shell.
 

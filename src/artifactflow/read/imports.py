@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib.metadata
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -115,6 +114,8 @@ def distributions_of(module: str) -> tuple[str, ...]:
         return DISTRIBUTION_NAMES[module]
     if is_standard_library(module):
         return ()
+    import importlib.metadata  # with all of `email`: a run that has nothing to do can do without
+
     try:
         return (importlib.metadata.distribution(module).metadata["Name"],)
     except (importlib.metadata.PackageNotFoundError, ValueError):
@@ -133,6 +134,8 @@ def distribution_of(module: str) -> str | None:
 @functools.cache
 def _installed_modules() -> dict[str, list[str]]:
     # Reads the file list of everything installed: a tenth of a second, so once, and only when nothing else knows.
+    import importlib.metadata
+
     return dict(importlib.metadata.packages_distributions())
 
 

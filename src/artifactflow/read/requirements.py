@@ -105,6 +105,9 @@ def parse_lines(
     line = _comment.sub("", text).strip()
     if not line:
         return
+    if len(line.splitlines()) > 1:
+        yield Entry(line, place, role, problem="a line break stands in a line, which would make two of it")
+        return
     if included := _include.fullmatch(line):
         role = role if included[1] in ("-r", "--requirement") else EntryRole.CONSTRAINT
         target = unquote_word(included[2])

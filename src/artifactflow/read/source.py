@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import re
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,11 @@ LARGEST_SCRIPT: Final = 1 << 20
 """Bytes that a script may have."""
 
 _LONGEST_LINE: Final = 10_000
+
+_parsing = threading.Lock()
+# CPython 3.11 counts in one place for all threads how deep a tree is nested: two that parse at once end in
+# `SystemError: AST constructor recursion depth mismatch`. So one parses at a time, and nobody is forked while one does.
+os.register_at_fork(before=_parsing.acquire, after_in_parent=_parsing.release, after_in_child=_parsing.release)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,22 @@ class Source:
         if not line.isascii() and len(line) < _LONGEST_LINE:
             column = len(line.encode()[:column].decode(errors="ignore"))
         return Place(self.file, node.lineno, column + 1)
+
+
+def parse_module(source: str | bytes) -> ast.Module:
+    """The syntax tree of Python source, for several threads at once. Raises what `ast.parse` does."""
+    with _parsing:
+        return ast.parse(source)
+
+
+def parse_expression(text: str) -> ast.expr:
+    """The same for a single expression.
+
+    >>> parse_expression("1 + x").__class__.__name__
+    'BinOp'
+    """
+    with _parsing:
+        return ast.parse(text, mode="eval").body
 
 
 @functools.lru_cache(maxsize=16)
@@ -86,7 +109,7 @@ def parse_source(text: str, file: str) -> Source:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape in somebody's script is not ours to print
-            tree = ast.parse(text)
+            tree = parse_module(text)
     except SyntaxError as error:
         place = Place(file, error.lineno or 1, max(error.offset or 1, 1))
         raise ContractError(f"the script is not Python: {error.msg}", place=place) from None

@@ -43,7 +43,17 @@ def _with_steps(store: Store, record: PipelineRun) -> PipelineRun:
     if record.steps or record.status is RunStatus.FINISHED:
         return record
     runs = [run for run in store.runs() if run.pipeline_run_id == record.id]
-    return replace(record, steps=tuple(_outcome(run) for run in reversed(runs)))
+    outcomes = [_outcome(run) for run in reversed(runs)]
+    if record.status is not RunStatus.RUNNING:
+        begun = {outcome.step for outcome in outcomes}
+        outcomes += [StepOutcome(name, "STOPPED", "") for name in _graph(record) if name not in begun]
+    return replace(record, steps=tuple(outcomes))
+
+
+def _graph(record: PipelineRun) -> Mapping[str, Sequence[str]]:
+    """The shape of the pipeline, each step with those that it takes from or waits for; empty where it is not known."""
+    graph: Mapping[str, Sequence[str]] = record.facts.get("graph") or {}
+    return graph
 
 
 def _as_pipeline_run(run: Run) -> PipelineRun:
@@ -116,12 +126,15 @@ class _Gathering:
         return tuple(found)
 
     def _upstream(self) -> dict[str, tuple[str, ...]]:
-        """Who takes from whom: by the versions that went in.
+        """Who takes from whom, or waits for it: as recorded when the run began, else by the versions that went in.
 
         What could not run has no record of this run: then by the names of what its last run took, and where it never
         ran by the step that its reason names.
         """
+        graph = _graph(self.record)
         makers = {ref: outcome.step for outcome in self.record.steps for ref in outcome.outputs.values()}
+        if all(outcome.step in graph for outcome in self.record.steps):
+            return {outcome.step: self._stated(outcome, graph[outcome.step], makers) for outcome in self.record.steps}
         names: dict[str, list[str]] = {}
         for outcome in self.record.steps:
             for ref in self._last_outputs(outcome):
@@ -138,6 +151,14 @@ class _Gathering:
                 steps = steps or [outcome.reason.removeprefix("needs ")]
             found[outcome.step] = tuple(step for step in dict.fromkeys(steps) if step != outcome.step)
         return found
+
+    def _stated(self, outcome: StepOutcome, stated: Iterable[str], makers: Mapping[str, str]) -> tuple[str, ...]:
+        """Who a step waits for. One that was called by another (`root/clean`) is shown by what it took, if anything."""
+        run = self.run(outcome.run_id)
+        if run is not None and any(outcome.step.startswith(f"{caller}/") for caller in stated):
+            taken = [makers[ref] for ref in run.inputs.values() if makers.get(ref, outcome.step) != outcome.step]
+            return tuple(dict.fromkeys(taken)) or tuple(stated)
+        return tuple(stated)
 
     def _last_outputs(self, outcome: StepOutcome) -> Iterable[str]:
         if outcome.outputs:

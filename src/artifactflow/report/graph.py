@@ -116,7 +116,7 @@ def _box(name: str, members: Sequence[StepReport], x: float, y: float, height: f
     line = cells + (f"{decision} · {seconds_text(seconds)}" if known else decision)
     worst = next(member for member in members if member.outcome.decision == decision)
     return DrawnBox(
-        name=_cut(name, LONGEST_NAME),
+        name=_cut(name.rpartition("/")[2], LONGEST_NAME),  # of a step that another called, its own name
         full=f"{name}: {decision}, {worst.outcome.reason}",
         line=line,
         decision=decision,

@@ -2,7 +2,7 @@
 
 from artifactflow.runner.events import Observer, Silent
 from artifactflow.runner.options import Options
-from artifactflow.runner.run import bind_pipeline, plan_pipeline, run_pipeline, totals
+from artifactflow.runner.run import bind_pipeline, plan_pipeline, refuse_secret_options, run_pipeline, totals
 from artifactflow.runner.running import follow_log, running_step
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "bind_pipeline",
     "follow_log",
     "plan_pipeline",
+    "refuse_secret_options",
     "run_pipeline",
     "running_step",
     "totals",

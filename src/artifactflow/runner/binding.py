@@ -13,7 +13,6 @@ from pathlib import Path
 from artifactflow.artifact import URI_PREFIX, ArtifactRef, check_name
 from artifactflow.contract import Component, Contract, Input, fill_template
 from artifactflow.errors import ArtifactflowError, ContractError, Place, UsageError, near_matches
-from artifactflow.fetch.addresses import masked_address
 from artifactflow.parameters import Parameter, ParameterType, Source, SourceKind, Value, format_value
 from artifactflow.pipeline import (
     Binding,
@@ -29,6 +28,7 @@ from artifactflow.pipeline import (
     resolve,
     resolve_parameters,
 )
+from artifactflow.runner.secrets import HandOver, Marked, hand_over, mark_secrets, shown_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ class OutputSlot:
 class BoundStep:
     """A step with its component, its parameters' values and sources, and where its inputs come from.
 
-    `after` names the steps (their cells) that it waits for without taking an output.
+    `after` names the steps (their cells) that it waits for without taking an output. `presumed` are the parameters
+    that count as secret by their names alone, `pipeline_secrets` the secrets of the whole pipeline, as texts. Of the
+    parameters in `contents` what lies there counts, and not the text that names it.
     """
 
     step: Step
@@ -80,6 +82,9 @@ class BoundStep:
     outputs: tuple[OutputSlot, ...] = ()
     cell: Mapping[str, Value] = field(default_factory=dict)
     after: tuple[str, ...] = ()
+    presumed: frozenset[str] = frozenset()
+    pipeline_secrets: tuple[str, ...] = field(default=(), repr=False)
+    contents: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -95,6 +100,14 @@ class BoundStep:
             elif isinstance(source, Gathered):
                 found += [output for _, output in source.outputs]
         return found
+
+    def waits_for(self) -> list[str]:
+        """The steps (their cells) that it takes from or comes after, each once."""
+        return list(dict.fromkeys([*(output.step for output in self.needed()), *self.after]))
+
+    def hand_over(self) -> HandOver:
+        """How its parameters reach its process."""
+        return hand_over(self.component, self.contract, self.parameters, self.presumed)
 
 
 LoadComponent = Callable[[str, Path], Component]
@@ -128,13 +141,15 @@ def bind(pipeline: Pipeline, given: Given, load_component: LoadComponent, caller
         except ArtifactflowError as error:
             raise error.at(step.place) if step.place else error from None
     _refuse_unknown_names(pipeline, given, {name: contract for name, (_, contract) in contracts.items()})
+    marked = mark_secrets(pipeline, contracts)
+    pipeline = marked.pipeline
     parameters = {
         parameter.name: _with_absolute_path(parameter, value, source, base=_base(source, pipeline.folder, caller))
         for parameter, (value, source) in zip(
             pipeline.parameters, resolve_parameters(pipeline, given).values(), strict=True
         )
     }
-    binder = _Binder(pipeline, given, parameters, contracts, caller)
+    binder = _Binder(pipeline, given, parameters, marked, caller)
     steps = tuple(binder.bound(step, cell) for step in order for cell in step.cells())
     _refuse_shared_names(steps)
     return BoundPipeline(pipeline, parameters, steps)
@@ -199,15 +214,6 @@ def is_local_address(address: str) -> bool:
     return not colon or scheme == "file" or not scheme.isalnum() or len(scheme) == 1
 
 
-def shown_value(parameter: Parameter, value: Value) -> Value:
-    """The value as it may be shown and recorded: masked where it is secret, and where an address holds secrets."""
-    if value is None:
-        return None
-    if parameter.secret:
-        return "***"
-    return masked_address(value) if isinstance(value, str) else value
-
-
 class _Binder:
     """Binds one step after another; it exists to keep what they share at hand."""
 
@@ -216,14 +222,18 @@ class _Binder:
         pipeline: Pipeline,
         given: Given,
         parameters: Mapping[str, tuple[Value, Source]],
-        contracts: Mapping[str, tuple[Component, Contract]],
+        marked: Marked,
         caller: Path,
     ) -> None:
         self.pipeline = pipeline
         self.given = given
         self.parameters = parameters
-        self.contracts = contracts
+        self.contracts = marked.contracts
+        self.presumed = marked.presumed
         self.caller = caller
+        self.secrets = tuple(
+            format_value(parameters[parameter.name][0]) for parameter in pipeline.parameters if parameter.secret
+        )
         self.cells = {step.name: step.cells() for step in pipeline.steps}
 
     def bound(self, step: Step, cell: Mapping[str, Value]) -> BoundStep:
@@ -251,6 +261,8 @@ class _Binder:
             outputs=tuple(self.outputs(step, contract, values)),
             cell=cell,
             after=tuple(cell_name(name, other) for name in step.after for other in self.cells[name]),
+            presumed=self.presumed[step.name],
+            pipeline_secrets=self.secrets,
         )
 
     def refuse_wrong_matrix(self, step: Step, contract: Contract) -> None:
@@ -370,16 +382,17 @@ class _Binder:
 
     def outputs(self, step: Step, contract: Contract, values: Mapping[str, Value]) -> list[OutputSlot]:
         slots = []
+        shown = {one.name: shown_value(one, values[one.name]) for one in contract.parameters}
         for output in contract.outputs:
-            name = fill_template(output.name, values)
+            name = fill_template(output.name, shown)
             try:
                 check_name(name)
-                kind = check_name(fill_template(output.type, values), "artifact type")
+                kind = check_name(fill_template(output.type, shown), "artifact type")
             except UsageError as error:
                 raise UsageError(
                     f"step {step.name}: the output {output.key}: {error.message}", hint=error.hint, place=step.place
                 ) from None
-            slots.append(OutputSlot(output.key, name, kind, fill_template(output.description, values)))
+            slots.append(OutputSlot(output.key, name, kind, fill_template(output.description, shown)))
         return slots
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from artifactflow.executors import Stop
 from artifactflow.runner.binding import BoundStep
 from artifactflow.runs import Run
 
@@ -13,10 +14,10 @@ from artifactflow.runs import Run
 class Companion(Protocol):
     """Accompanies every execution of one pipeline run; never a step that is reused."""
 
-    def environment(self, run: Run, bound: BoundStep, folder: Path) -> Mapping[str, str]:
+    def environment(self, run: Run, bound: BoundStep, folder: Path, stop: Stop) -> Mapping[str, str]:
         """Environment variables for the step's process; `folder` is the run's own.
 
-        Called before each attempt in the step's own thread, several at once, and may wait there.
+        Called before each attempt in the step's own thread, several at once, and may wait there until `stop` is set.
         """
 
     def left(self, run: Run, bound: BoundStep) -> None:
@@ -25,6 +26,6 @@ class Companion(Protocol):
     def ended(self, run: Run, bound: BoundStep) -> Run:
         """The record as it will be kept, with what the companion knows of the execution.
 
-        Called once in the coordinating thread, within the transaction that writes the record: so it may neither wait
+        Called once in the thread that commits, within the transaction that writes the record: so it may neither wait
         nor open another.
         """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import os
 import shutil
 import time
 from collections import deque
@@ -16,17 +15,21 @@ from typing import Any
 
 from artifactflow.artifact import Digest, Version
 from artifactflow.contract import Output
-from artifactflow.errors import ContractError, IntegrityError, InterruptedRunError, StepFailedError
+from artifactflow.errors import IntegrityError, InterruptedRunError, StepFailedError
 from artifactflow.executors import Ended, Executor, Stop, Task
+from artifactflow.fetch.addresses import masked_message
 from artifactflow.formats.metadata import METADATA_VARIABLE, read_metadata
 from artifactflow.parameters import Value
-from artifactflow.runner.binding import BoundStep, LocalPath, shown_value
+from artifactflow.runner.binding import BoundStep, LocalPath
 from artifactflow.runner.companions import Companion
 from artifactflow.runner.events import Observer
+from artifactflow.runner.outputs import matches, written_output
 from artifactflow.runner.planner import PlannedStep
+from artifactflow.runner.secrets import secret_variables, shown_value
 from artifactflow.runner.space import LOG_NAME, OUTPUTS_NAME, RunSpace, discard, make_folders
 from artifactflow.runs import Run, RunStatus, new_run_id, now
 from artifactflow.store import HandedOut, Staged, Store, Transaction
+from artifactflow.store.files import os_errors
 
 SHOWN_LOG_LINES = 20
 
@@ -46,8 +49,9 @@ class Execution:
 class StepExecution:
     """One execution of one step; it exists to keep the run's folder and record at hand.
 
-    `prepare`, `work`, then either `pack_log`, `register` and `settle`, or `fail`. Only `work` may be called in another
-    thread.
+    `prepare`, `work`, then either `pack_log` and `register`, or `fail` and `record_failure`, and in the end `settle`.
+    `work` may be called in a thread of its own, `register` and `record_failure` in the one that commits. `known` are
+    facts for the record that are known before; `environment` has the variables that the process was given.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class StepExecution:
         facts: Mapping[str, str | bool],
         variables: Mapping[str, str],
         companions: Sequence[Companion] = (),
+        known: Mapping[str, Any] | None = None,
     ) -> None:
         self.store = store
         self.space = space
@@ -90,6 +95,7 @@ class StepExecution:
             command=bound.contract.command,
             log=self._own_log(),
             started=now(),
+            facts=known or {},
         )
         self.keys = tuple(output.key for output in bound.contract.outputs if output.placeholder)
         self.places: dict[str, Path] = {}
@@ -100,12 +106,12 @@ class StepExecution:
         self.exit_code: int | None = None
         self.log_start = 0
         self.variables = variables
+        self.environment: Mapping[str, str] = {}
         self._clock = time.monotonic()
 
     def prepare(self) -> None:
         """Make room for the outputs, and say that the step runs."""
-        self.log_start = self.space.make_folder(self.run.id, self.keys)
-        self.space.started(replace(self.run, log=f"{self.run.log}:{self.log_start}:"))
+        self.log_start = self.space.begin(self.run, self.keys)
         self.places = self._places()
 
     def work(self, stop: Stop) -> None:
@@ -130,11 +136,11 @@ class StepExecution:
 
     def _attempt(self, stop: Stop) -> None:
         with self._handed_out() as inputs:
-            try:
+            with contextlib.ExitStack() as leaving:
+                for companion in reversed(self.companions):
+                    # Each, also where the start failed, or where another one cannot say what was left.
+                    leaving.callback(companion.left, self.run, self.planned.bound)
                 ended = self._run(inputs, stop)
-            finally:
-                for companion in self.companions:
-                    companion.left(self.run, self.planned.bound)
             self.facts = ended.facts
             self.exit_code = ended.exit_code
             if stop.is_set():
@@ -173,34 +179,42 @@ class StepExecution:
         transaction.record_run(run)
         return Execution(run, versions)
 
-    def settle(self) -> None:
-        """Say that the step has ended: what `register` did is in the store."""
-        self.space.ended(self.run.id)
-
     def fail(self, error: BaseException) -> None:
-        """Keep the record of an execution that did not end well, and give the error a hint where it has none."""
-        stopped = isinstance(error, (KeyboardInterrupt, InterruptedRunError))
-        status = RunStatus.INTERRUPTED if stopped else RunStatus.FAILED
+        """Have the log kept, and give the error a hint where it has none."""
         if self.run.log == self._own_log():
             self._keep_own_log()
-        with self.store.transaction() as transaction:
-            transaction.record_run(self._ended(status, message="stopped by the user" if stopped else str(error)))
+            self._clear_folder()
         if isinstance(error, StepFailedError) and error.hint is None:
             error.hint = f"see the whole log: artifactflow runs log {self.run.id}"
+
+    def record_failure(self, transaction: Transaction, error: BaseException) -> None:
+        """Keep the record of an execution that did not end well."""
+        stopped = isinstance(error, (KeyboardInterrupt, InterruptedRunError))
+        status = RunStatus.INTERRUPTED if stopped else RunStatus.FAILED
+        transaction.record_run(
+            self._ended(status, message="stopped by the user" if stopped else masked_message(str(error)))
+        )
+
+    def settle(self) -> None:
+        """Say that the step has ended: its record is in the store."""
         self.space.ended(self.run.id)
-        if self.run.log == self._own_log():
-            self._clear_folder()
 
     def _keep_own_log(self) -> None:
         """Have the log stay in the run's folder, without what the steps that had the folder before have written."""
         self.run = replace(self.run, log=self._own_log())
-        if self.log_start and self.log.exists():
-            alone = self.log.with_name("log.new")
+        if not self.log_start or not self.log.exists():
+            return
+        alone = self.log.with_name("log.new")
+        try:
             with self.log.open("rb") as log, alone.open("wb") as kept:
                 log.seek(self.log_start)
                 shutil.copyfileobj(log, kept)
             alone.replace(self.log)
             self.log_start = 0
+        except OSError:
+            discard(alone)
+            size = self.log.stat().st_size - self.log_start
+            self.run = replace(self.run, log=f"{self._own_log()}:{self.log_start}:{size}")
 
     def _own_log(self) -> str:
         return self.log.relative_to(self.store.root).as_posix()
@@ -211,7 +225,8 @@ class StepExecution:
 
     def _clear_outputs(self) -> None:
         self._clear_folder()
-        make_folders(self.folder, self.keys)
+        with os_errors("make the run's folder"):
+            make_folders(self.folder, self.keys)
         self.places = self._places()
 
     # before
@@ -235,11 +250,11 @@ class StepExecution:
                 tree = self.store.tree(version.digest)
                 folder_name = version.name if tree.folder else None  # a file keeps its own name
                 handed[name] = self.store.hand_out(tree, self.folder / "inputs" / name, folder_name)
-                stack.callback(handed[name].close)
+                stack.callback(discard, handed[name].path)
             for name, gathered in self.planned.gathered.items():
                 self.store.put_bytes(gathered.index)
                 handed[name] = self.store.hand_out(gathered.tree, self.folder / "inputs" / name, name)
-                stack.callback(handed[name].close)
+                stack.callback(discard, handed[name].path)
             yield handed
 
     def _places(self) -> dict[str, Path]:
@@ -249,7 +264,7 @@ class StepExecution:
             if output.placeholder:
                 places[output.key] = self.folder / OUTPUTS_NAME / output.key / (Path(output.path).name or output.key)
             else:
-                for file in self._matches(output):
+                for file in matches(self.planned.bound, output):
                     discard(file)
         return places
 
@@ -272,8 +287,13 @@ class StepExecution:
             METADATA_VARIABLE: str(self.folder / "metadata.json"),
         }
         for companion in self.companions:
-            environment |= companion.environment(self.run, bound, self.folder)
-        task = Task(bound.component, bound.contract, values, environment, self.log, bound.step.timeout)
+            environment |= companion.environment(self.run, bound, self.folder, stop)
+        handed = bound.hand_over()
+        secrets = (*handed.secrets, *bound.pipeline_secrets, *secret_variables(environment))
+        environment |= handed.variables
+        self.environment = environment
+        timeout = bound.step.timeout
+        task = Task(bound.component, bound.contract, values, environment, self.log, timeout, handed.shown, secrets)
         return self.executor.execute(task, lambda line: self.observer.step_printed(bound.name, line), stop)
 
     # after
@@ -283,7 +303,9 @@ class StepExecution:
         how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
         if ended.timed_out:
             how = f"took longer than its timeout of {self.planned.bound.step.timeout:g} s and was ended"
-        with self.log.open(encoding="utf-8", errors="replace") as log:
+        last = ""
+        # A step may take its own folder apart.
+        with contextlib.suppress(OSError), self.log.open(encoding="utf-8", errors="replace") as log:
             log.seek(self.log_start)
             last = "".join(f"  {line.rstrip()}\n" for line in deque(log, SHOWN_LOG_LINES))
         shown = f"; the end of its log:\n{last}" if last else "; it printed nothing\n"
@@ -299,41 +321,14 @@ class StepExecution:
                 )
 
     def _collect(self, output: Output) -> Staged:
-        if output.placeholder:
-            found = [self.places[output.key]] if os.path.lexists(self.places[output.key]) else []
-        else:
-            found = self._matches(output)
-        if not found:
-            raise StepFailedError(
-                f"step {self.run.step} ended well but wrote no output {output.key!r}, expected at "
-                f"{self.places.get(output.key) or self.planned.bound.component.folder / output.path}",
-                hint=f"write to the path given by --{output.key}, or correct the outputs in its MLproject",
-            )
-        if len(found) > 1:
-            raise StepFailedError(
-                f"step {self.run.step}: {output.path!r} of output {output.key!r} matches {len(found)} files",
-                hint="make the pattern match one file or folder; name the folder to keep all that is in it",
-            )
-        path = found[0]
-        if output.unwrap and path.is_dir() and not path.is_symlink():
-            inside = list(path.iterdir())
-            if len(inside) == 1 and inside[0].is_file() and not inside[0].is_symlink():
-                path = inside[0]
         try:
-            return self.store.stage_tree(path, self.space.staging, move=output.placeholder)
+            with os_errors(f"take in the output {output.key!r}"):
+                path = written_output(self.planned.bound, output, self.places.get(output.key))
+                return self.store.stage_tree(path, self.space.staging, move=output.placeholder)
         except IntegrityError as error:
             raise StepFailedError(
                 f"step {self.run.step}: the output {output.key!r}: {error}", hint=error.hint
             ) from error
-
-    def _matches(self, output: Output) -> list[Path]:
-        folder = self.planned.bound.component.folder
-        if Path(output.path).is_absolute() or ".." in Path(output.path).parts or not output.path:
-            raise ContractError(
-                f"output {output.key!r} has the path {output.path!r}, expected one inside the component's folder",
-                place=self.planned.bound.contract.places.get(f"outputs.{output.key}"),
-            )
-        return sorted(folder.glob(output.path))
 
     def _packages_digest(self) -> str | None:
         """What stands for the lock of an environment that was not built from one: the packages that were found."""
@@ -350,6 +345,7 @@ class StepExecution:
             seconds=self.run.seconds or round(time.monotonic() - self._clock, 3),
             exit_code=self.exit_code,
             facts={
+                **self.run.facts,
                 **self.facts,
                 "lock": self.facts.get("lock") or self._packages_digest(),
                 **({"source": self.source} if self.source else {}),

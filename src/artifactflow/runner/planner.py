@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from artifactflow import __version__
 from artifactflow.artifact import Digest, Tree, TreeEntry, Version
 from artifactflow.contract import Component, Contract
 from artifactflow.errors import IntegrityError, NotFoundError, OutsideError
-from artifactflow.fetch.addresses import address_identity, local_file
-from artifactflow.parameters import ParameterType
+from artifactflow.fetch.addresses import local_file, text_identity
+from artifactflow.parameters import ParameterType, format_value
 from artifactflow.pipeline import OutputOf, Stored
 from artifactflow.plan import Decision, Ingredients, InputIdentity, differences
 from artifactflow.read.code import code_digests, file_digests
@@ -21,11 +21,13 @@ from artifactflow.runner.binding import BoundStep, Gathered, LocalPath
 from artifactflow.runner.environment_modes import EnvironmentModes
 from artifactflow.runner.environments import Environments
 from artifactflow.runner.gather import gathered_tree
+from artifactflow.runner.nested_callers import CALLS, calls_components
 from artifactflow.runner.recorded_uses import reusable_run, why_not_reused
 from artifactflow.runs import Run
 from artifactflow.store import Store
 
 SHOWN_DIFFERENCES = 3
+NEVER_RUN = "never run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +140,8 @@ class Planner:
         reused, changed = reusable_run(self.store, cache_key) if self.store else (None, [])
         if self.store is None or reused is None:
             # With nothing changed since the last run, that run's record must have lost its key: it is told as it is.
-            changes = self._changes(bound, ingredients, waiting)
-            return _with(planned, reason="; ".join(changes) or self._why_not_reused(bound) or "never run")
+            changes = [change for change in self._changes(bound, ingredients, waiting) if change != NEVER_RUN]
+            return _with(planned, reason="; ".join(changes) or self._why_not_reused(bound) or NEVER_RUN)
         if changed:
             return _with(planned, reason="; ".join(changed[:SHOWN_DIFFERENCES]))
         lost = [key for key, ref in reused.outputs.items() if not self._present(self.store, ref)]
@@ -154,15 +156,19 @@ class Planner:
         parameters = dict(bound.parameters)
         for parameter in contract.parameters:
             value = bound.parameters[parameter.name]
-            file = _file_behind(parameter.type, value)
+            if parameter.secret and value is not None:
+                if parameter.name in bound.presumed:
+                    parameters[parameter.name] = f"*** {_short_digest(format_value(value))}"
+                else:
+                    del parameters[parameter.name]
+                continue
+            file = bound.contents.get(parameter.name) or _file_behind(parameter.type, value)
             if file is not None:
                 # What counts is the content; where it lies does not.
                 hashed[parameter.name] = path_identity(file)
                 parameters[parameter.name] = file.name
-            elif parameter.secret and value is not None:
-                del parameters[parameter.name]
             elif isinstance(value, str):
-                parameters[parameter.name] = address_identity(value)
+                parameters[parameter.name] = text_identity(value)
         return Ingredients(
             component=component.reference or component.name,
             entry_point=contract.entry_point,
@@ -171,10 +177,7 @@ class Planner:
             inputs=hashed,
             code=self._code_of(component, contract),
             environment=self.environments.packages(bound),
-            variables={
-                name: hashlib.sha256(os.environ.get(name, "").encode()).hexdigest()[:12]
-                for name in contract.environment_variables
-            },
+            variables={name: _short_digest(os.environ.get(name, "")) for name in contract.environment_variables},
             outputs={slot.key: f"{slot.name} ({slot.type})" for slot in bound.outputs},
         )
 
@@ -189,13 +192,15 @@ class Planner:
 
     def _why_not_reused(self, bound: BoundStep) -> str:
         last = self.store.last_run(self.pipeline, bound.name) if self.store else None
+        if last is None and calls_components(bound):
+            return f"never run, and {CALLS}"
         return why_not_reused(last)
 
     def _changes(self, bound: BoundStep, ingredients: Ingredients, waiting: list[str], pending: str = "") -> list[str]:
         """What is different from the last run: looked up only where there is a change to explain."""
         last = self.store.last_run(self.pipeline, bound.name) if self.store else None
         if last is None:
-            return [*([] if waiting else ["never run"]), *([pending] if pending else [])]
+            return [*([] if waiting else [NEVER_RUN]), *([pending] if pending else [])]
         old = Ingredients.from_json(last.ingredients)
         if pending:
             # Nobody knows yet which packages there will be.
@@ -212,10 +217,10 @@ class Planner:
         """Take note of the run whose results a step has now, for those that come after it."""
         self._results[name] = InputIdentity(run_id, run_id)
 
-    def skip(self, bound: BoundStep) -> PlannedStep:
-        """A step that the selection leaves out: the outputs of its newest finished run serve.
+    def skip(self, bound: BoundStep, *, needed: bool) -> PlannedStep:
+        """A step that the selection leaves out: the outputs of its newest finished run serve, where it has any.
 
-        Raises NotFoundError where it has none, with the command that makes them.
+        Raises NotFoundError where it has none and is `needed`, with the command that makes them.
         """
         last = self.store.last_run(self.pipeline, bound.name) if self.store else None
         lost = (
@@ -224,6 +229,8 @@ class Planner:
             else []
         )
         if last is None or lost:
+            if not needed:
+                return PlannedStep(bound, Decision.SKIP, "left out, and nothing needs it")
             raise NotFoundError(
                 f"step {bound.name} is left out, but it has no outputs to take",
                 hint=f"run it first: artifactflow run-pipeline --until '{bound.step.name}'",
@@ -259,10 +266,20 @@ class Planner:
         return self._code[key]
 
 
+def needed_by(steps: Sequence[BoundStep], selected: Collection[str]) -> set[str]:
+    """Those (their cells) that a selected step takes from or comes after."""
+    return {name for step in steps if step.step.name in selected for name in step.waits_for()}
+
+
 def _with(
     planned: PlannedStep, *, reason: str, decision: Decision = Decision.RUN, reused: Run | None = None
 ) -> PlannedStep:
     return replace(planned, reason=reason, decision=decision, reused=reused)
+
+
+def _short_digest(text: str) -> str:
+    """By which a text can be told from another, and not be read."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
 
 
 def _file_behind(kind: ParameterType, value: object) -> Path | None:

@@ -38,8 +38,10 @@ def changed_uses(run: Run, store: Store) -> list[str]:
 
 def why_not_reused(run: Run | None) -> str:
     """What a run did that a plan cannot find out about, so that it is never reused; empty where it did nothing such."""
-    reasons = _recorded(run).get("not_repeatable", ()) if run is not None else ()
-    return str(reasons[0]) if reasons else ""
+    if run is None:
+        return ""
+    reasons = _recorded(run).get("not_repeatable", ())
+    return str(reasons[0] if reasons else run.facts.get("not_reused", ""))
 
 
 def resolve(store: Store, asked: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from artifactflow.artifact import Version
 from artifactflow.errors import NotFoundError
@@ -18,14 +19,19 @@ from artifactflow.runner.environments import EnvironmentExecutor, Environments
 from artifactflow.runner.events import Observer, Silent
 from artifactflow.runner.inline import InlineChoice
 from artifactflow.runner.locks import RunLocks
+from artifactflow.runner.nested import NestedCalls
 from artifactflow.runner.options import ChooseExecutor, Options
 from artifactflow.runner.pipeline_execution import PipelineExecution
-from artifactflow.runner.planner import PlannedStep, Planner
+from artifactflow.runner.planner import PlannedStep, Planner, needed_by
+from artifactflow.runner.secrets import refuse_secret_option, warnings_of
 from artifactflow.runner.space import clear
 from artifactflow.runner.tracking import Tracking
 from artifactflow.runs import PipelineRun, RunStatus, StepOutcome, now
 from artifactflow.store import Store
 from artifactflow.store.at_work import at_work
+
+SWITCH_SECONDS: Final = 0.0005
+"""How long a thread that computes may keep the others waiting; Python's own 5 ms are as long as a small step takes."""
 
 
 def bind_pipeline(pipeline: Pipeline, given: Given, caller: Path) -> BoundPipeline:
@@ -42,10 +48,14 @@ def plan_pipeline(bound: BoundPipeline, store: Store | None, options: Options | 
     chosen = options or Options()
     planner = _planner(bound, store, chosen)
     selected = chosen.selection.chosen(bound.pipeline.steps)
+    needed = needed_by(bound.steps, selected)
     known: dict[OutputOf, Version] = {}
     planned = []
     for step in bound.steps:
-        decided = planner.plan(step, known) if step.step.name in selected else planner.skip(step)
+        if step.step.name in selected:
+            decided = planner.plan(step, known)
+        else:
+            decided = planner.skip(step, needed=step.name in needed)
         planned.append(decided)
         if store is not None and decided.reused is not None:
             planner.settled(step.name, decided.reused.id)
@@ -67,10 +77,14 @@ def run_pipeline(
     told = observer or Silent()
     with (
         RunLocks(store.root / "locks") as locks,
-        Tracking(store.root, bound, chosen.tracking, wait=chosen.wait_tracking) as tracking,
-        closing(Bridge(store, bound, told.warned)) as bridge,
+        Tracking(store.root, bound, chosen.tracking, told.warned, wait=chosen.wait_tracking) as tracking,
+        closing(NestedCalls(store, bound, told.warned)) as nested,
+        closing(Bridge(store, bound, told.warned, nested.operations)) as bridge,
         _executors(chosen, environments) as choose,
+        _prompt_threads(),
     ):
+        for warning in _secret_warnings(bound, selected):
+            told.warned(warning)
         reconcile(store, locks)
         planner = _planner(bound, store, chosen, environments)
         return PipelineExecution(
@@ -82,8 +96,33 @@ def run_pipeline(
             told,
             planner=planner,
             choose_executor=choose,
-            companions=[*([tracking] if chosen.tracking else []), bridge],
+            companions=[*([tracking] if chosen.tracking else []), bridge, nested],
+            nested=nested,
         ).run()
+
+
+def _secret_warnings(bound: BoundPipeline, selected: Collection[str]) -> Iterator[str]:
+    """Each once, also where the step has many cells."""
+    steps = {step.step.name: step for step in bound.steps if step.step.name in selected}
+    for name, step in steps.items():
+        yield from warnings_of(name, step.contract, step.parameters, step.sources, step.presumed, step.hand_over())
+
+
+def refuse_secret_options(bound: BoundPipeline) -> None:
+    """Raise UsageError where a secret was given by an option of a command line, which everybody can read."""
+    for step in bound.steps:
+        refuse_secret_option(step.contract, step.sources, step.presumed)
+
+
+@contextmanager
+def _prompt_threads() -> Iterator[None]:
+    """Let threads that wait for a step have the interpreter soon after it has ended: the processors idle meanwhile."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager
@@ -124,7 +163,7 @@ def _planner(
 ) -> Planner:
     names = {step.name for step in bound.steps}
     for name in options.force:
-        if name != "all" and name not in names:
+        if name != "all" and name not in names and name.partition("/")[0] not in names:
             bound.pipeline.step(name)
     return Planner(
         store,

@@ -11,7 +11,7 @@ from artifactflow.errors import NotFoundError
 from artifactflow.runs import Run
 from artifactflow.store import Store
 from artifactflow.store.at_work import RUNNING_NAME, at_work
-from artifactflow.store.logs import log_place
+from artifactflow.store.logs import LogPlace, log_place
 
 LOOK_SECONDS = 0.2
 
@@ -30,10 +30,11 @@ def running_step(store: Store, name: str) -> Run | None:
 def follow_log(store: Store, run: Run) -> Iterator[str]:
     """What the run has printed, and what it prints until it ends."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    growing = _GrowingLog(log_place(store.root, run.log))
     shown = 0
     while True:
         ended = _has_ended(store, run)
-        piece = _whole_log(store, run)[shown:] if ended else _more(store, run, shown)
+        piece = _whole_log(store, run)[shown:] if ended else growing.read_from(shown)
         shown += len(piece)
         if text := decoder.decode(piece, final=ended):
             yield text
@@ -53,14 +54,23 @@ def _whole_log(store: Store, run: Run) -> bytes:
         return b""  # it was killed together with who recorded it
 
 
-def _more(store: Store, run: Run, shown: int) -> bytes:
-    """What was added to the log since so many bytes of it were shown."""
-    place = log_place(store.root, run.log)
-    try:
-        with place.open() as (log, _):
-            log.seek(shown, os.SEEK_CUR)
-            piece = log.read()
-    except NotFoundError:
-        return b""
-    # Where the folder has gone to another step meanwhile, it is that one's log that was read.
-    return piece if place.path.exists() else b""
+class _GrowingLog:
+    """The log of a step that runs. Once it has ended, the file may be gone, or another one stand in its place."""
+
+    def __init__(self, place: LogPlace) -> None:
+        self._place = place
+        self._inode: int | None = None
+
+    def read_from(self, start: int) -> bytes:
+        """What the step has printed behind the first `start` bytes; nothing where the file is not this one any more."""
+        try:
+            with self._place.open() as (log, _):
+                inode = os.fstat(log.fileno()).st_ino
+                log.seek(start, os.SEEK_CUR)
+                piece = log.read()
+            # Where its folder went to another step while it was read, that one's output may be among it.
+            is_there = self._place.path.stat().st_ino == inode
+        except (NotFoundError, FileNotFoundError):
+            return b""
+        self._inode = self._inode or inode
+        return piece if is_there and inode == self._inode else b""

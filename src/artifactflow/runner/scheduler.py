@@ -18,18 +18,18 @@ class Scheduler:
     """
 
     def __init__(self, steps: Sequence[BoundStep]) -> None:
-        self.steps = steps
+        self.steps = list(steps)
         positions = {step.name: position for position, step in enumerate(steps)}
-        self._waits_for: list[set[int]] = [
-            {positions[name] for name in (*(needed.step for needed in step.needed()), *step.after)} for step in steps
-        ]
+        self._waits_for: list[set[int]] = [{positions[name] for name in step.waits_for()} for step in steps]
         self._followers: dict[int, list[int]] = defaultdict(list)
         for position, needed in enumerate(self._waits_for):
             for other in needed:
                 self._followers[other].append(position)
         self._ready = [position for position, needed in enumerate(self._waits_for) if not needed]
         heapq.heapify(self._ready)
-        self._held_folders: dict[Path, list[int]] = {}
+        self._held_folders: dict[Path, tuple[int, list[int]]] = {}
+        self._callers: dict[int, int] = {}
+        self._called_ready: list[int] = []
         self._cell_before: dict[int, int] = {}
         self._cell_after: dict[int, int] = {}
         newest: dict[str, int] = {}
@@ -46,21 +46,47 @@ class Scheduler:
         """The first step that may start now; it counts as started. None where there is none."""
         while self._ready:
             position = heapq.heappop(self._ready)
-            folder = self._shared_folder(position)
-            if folder is None:
+            if self.claim(position):
                 return position
-            if folder not in self._held_folders:
-                self._held_folders[folder] = []
-                return position
-            self._held_folders[folder].append(position)
         return None
+
+    def claim(self, position: int) -> bool:
+        """Take the step's folder for it; where another step has it, the step becomes ready when that one is done."""
+        folder = self._shared_folder(position)
+        if folder is None:
+            return True
+        if folder not in self._held_folders:
+            self._held_folders[folder] = (position, [])
+            return True
+        self._held_folders[folder][1].append(position)
+        return False
 
     def release(self, position: int) -> None:
         """The step's work is over: another one may use its folder."""
         folder = self._shared_folder(position)
-        if folder is not None:
-            for waiting in self._held_folders.pop(folder, []):
+        if folder is None or self._held_folders.get(folder, (None,))[0] != position:
+            return
+        for waiting in self._held_folders.pop(folder)[1]:
+            if waiting in self._callers:
+                self._called_ready.append(waiting)
+            else:
                 heapq.heappush(self._ready, waiting)
+
+    def add_called(self, step: BoundStep, caller: int) -> int:
+        """Take in a step that a running one calls, which waits for no other; returns its position."""
+        position = len(self.steps)
+        self.steps.append(step)
+        self._callers[position] = caller
+        return position
+
+    def next_called(self) -> int | None:
+        """A called step that waited for its folder, and may start now if it can `claim` it."""
+        return self._called_ready.pop(0) if self._called_ready else None
+
+    def order(self, position: int) -> tuple[int, ...]:
+        """By which steps are listed: as in the pipeline, each with those that it called after it."""
+        caller = self._callers.get(position)
+        return (position,) if caller is None else (*self.order(caller), position)
 
     def may_number(self, position: int) -> bool:
         """Whether the versions of the cells before it have their numbers, or never will, so that its own can."""
@@ -98,4 +124,10 @@ class Scheduler:
         step = self.steps[position]
         if all(output.placeholder for output in step.contract.outputs):
             return None
-        return step.component.folder
+        folder = step.component.folder.resolve()
+        caller = self._callers.get(position)
+        while caller is not None:  # who waits for the step cannot be waited for
+            if self._held_folders.get(folder, (None,))[0] == caller:
+                return None
+            caller = self._callers.get(caller)
+        return folder

@@ -2,8 +2,9 @@
 
 Making and removing files is what costs most about a small step (a file system does not like to give out again what was
 deleted a moment ago), so folders are handed on from one step to the next: by renaming them, so that whatever a step has
-left running behind it finds nothing under the old name. The log in such a folder goes on where that of the step before
-ended: emptying a file that was just written makes one wait for the disk.
+left running behind it finds nothing under the old name. Those that wait for the next step lie in the folder of the
+pipeline run, where the garbage collector leaves them alone and where they are found after a crash. The log in such a
+folder goes on where that of the step before ended: emptying a file that was just written makes one wait for the disk.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Final, TextIO
 
 from artifactflow.runs import Run
 from artifactflow.store import Store
-from artifactflow.store.at_work import RUNNING_NAME, STAGING_NAME
+from artifactflow.store.at_work import PRIVATE_NAMES, RUNNING_NAME, SPARE_NAME, STAGING_NAME
 from artifactflow.store.files import os_errors, remove
 from artifactflow.store.logs import PACK_NAME, LogPack
 
@@ -47,29 +48,29 @@ class RunSpace:
         self._pack = LogPack(self.folder / PACK_NAME, store.root)
         self._running: TextIO | None = None
         self._spare: defaultdict[tuple[str, ...], list[Spare]] = defaultdict(list)
+        self._spared = 0
 
-    def make_folder(self, run_id: str, keys: tuple[str, ...]) -> int:
-        """Make the folder of a step, with one in `outputs` for each of the `keys`; returns where its log begins."""
+    def begin(self, run: Run, keys: tuple[str, ...]) -> int:
+        """Say that a step runs and make its folder, with one in `outputs` for each of the `keys`.
+
+        Returns where its log begins. It is said first, so that nobody takes the folder for what a dead run has left.
+        """
+        spare = self._spare[keys].pop() if self._spare[keys] else None
+        logged = spare.logged if spare else 0
+        folder = self._store.run_folder(run.id)
         with os_errors("make the run's folder"):
-            folder = self._store.run_folder(run_id)
-            if self._spare[keys]:
-                spare = self._spare[keys].pop()
+            self._open()
+            self._say({"started": {**run.to_json(), "ingredients": {}, "log": f"{run.log}:{logged}:"}})
+            if spare is not None:
                 spare.folder.rename(folder)
-                return spare.logged
-            make_folders(folder, keys)
-        return 0
-
-    def started(self, run: Run) -> None:
-        """Say that a step runs."""
-        if self._running is None:
-            with os_errors("make the run's folder"):
-                self.staging.mkdir(parents=True, exist_ok=True)
-                self._running = (self.folder / RUNNING_NAME).open("a", encoding="utf-8")
-        self._say({"started": {**run.to_json(), "ingredients": {}}})
+            else:
+                make_folders(folder, keys)
+        return logged
 
     def ended(self, run_id: str) -> None:
         """Say that a step is no longer at work: its record is in the store."""
-        self._say({"ended": run_id})
+        with suppress(OSError):  # its record counts, and soon the whole list is gone
+            self._say({"ended": run_id})
 
     def pack_log(self, log: Path, start: int) -> str | None:
         """Where what a log holds from `start` on is kept for good, None where its file has to stay."""
@@ -77,38 +78,57 @@ class RunSpace:
 
     def give_back(self, folder: Path, keys: tuple[str, ...]) -> None:
         """Let another step have the folder of one whose log is packed, if nothing else is left in it."""
-        names = {path.name for path in folder.iterdir()}
-        outputs = [folder / OUTPUTS_NAME / key for key in keys]
-        tidy = names <= {LOG_NAME, OUTPUTS_NAME} and not any(any(output.iterdir()) for output in outputs)
-        if not tidy:
-            for name in ("inputs", OUTPUTS_NAME, "metadata.json", LOG_NAME):
-                discard(folder / name)
-            if not any(folder.iterdir()):
-                folder.rmdir()  # what a companion has put there stays
-            return
-        log = folder / LOG_NAME
-        logged = log.stat().st_size if LOG_NAME in names else 0
-        if logged > LONGEST_LOG:
-            log.unlink()
-            logged = 0
-        self._spare[keys].append(Spare(folder, logged))
+        try:
+            logged = _logged(folder, keys)
+            if logged is not None:
+                spare = self.folder / SPARE_NAME / str(self._spared)
+                self._spared += 1
+                folder.rename(spare)
+                self._spare[keys].append(Spare(spare, logged))
+                return
+        except OSError:
+            pass  # a step that takes its own folder apart has ended well all the same
+        for name in ("inputs", OUTPUTS_NAME, "metadata.json", LOG_NAME):
+            discard(folder / name)
+        with suppress(OSError):
+            folder.rmdir()  # what a companion has put there stays
 
     def close(self) -> None:
         """Remove everything but the logs."""
         self._pack.close()
         if self._running is not None:
-            self._running.close()
+            with suppress(OSError):
+                self._running.close()
             self._running = None
-        for spares in self._spare.values():
-            for spare in spares:
-                discard(spare.folder)
         self._spare.clear()
         clear(self.folder)
+
+    def _open(self) -> None:
+        if self._running is None:
+            for name in (STAGING_NAME, SPARE_NAME):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+            self._running = (self.folder / RUNNING_NAME).open("a", encoding="utf-8")
 
     def _say(self, what: dict[str, Any]) -> None:
         if self._running is not None:
             self._running.write(json.dumps(what) + "\n")
             self._running.flush()
+
+
+def _logged(folder: Path, keys: tuple[str, ...]) -> int | None:
+    """How long the log in a folder is that holds nothing else; None where it does, or could not be handed on as it is.
+
+    A log that has become too long is removed.
+    """
+    names = {path.name for path in folder.iterdir()}
+    if not names <= {LOG_NAME, OUTPUTS_NAME} or any(any((folder / OUTPUTS_NAME / key).iterdir()) for key in keys):
+        return None
+    log = folder / LOG_NAME
+    logged = log.stat().st_size if LOG_NAME in names else 0
+    if logged > LONGEST_LOG:
+        log.unlink()
+        return 0
+    return logged
 
 
 def make_folders(folder: Path, keys: tuple[str, ...]) -> None:
@@ -126,7 +146,7 @@ def discard(path: Path) -> None:
 
 def clear(folder: Path) -> None:
     """Remove what the folder of a pipeline run holds while it runs, and the folder where nothing else is in it."""
-    for name in (STAGING_NAME, RUNNING_NAME):
+    for name in PRIVATE_NAMES:
         discard(folder / name)
-    if folder.is_dir() and not any(folder.iterdir()):
+    with suppress(OSError):
         folder.rmdir()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from artifactflow.contract import Contract
 from artifactflow.errors import ArtifactflowError, UsageError
+from artifactflow.executors import Stop
 from artifactflow.read.command import parse_command
 from artifactflow.read.imports import imports_of, local_closure
 from artifactflow.runner.binding import BoundPipeline, BoundStep
+from artifactflow.runner.mentions import is_mentioned, word_is_in
 from artifactflow.runs import Run
 from artifactflow.trackers import Settings
 from artifactflow.trackers.choice import mlflow_address
@@ -24,21 +26,24 @@ ANSWER_SECONDS: Final = 60.0
 """How long a step that logs to MLflow by itself waits for its run; without one it makes a run of its own."""
 
 MLFLOW: Final = "mlflow"
-MOST_FILES: Final = 200
-_mentions = re.compile(rb"\bmlflow\b")
 
 
 class Tracking:
     """A companion of one pipeline run: starts the tracker processes, and lets go of them when the run is over.
 
-    They outlive it, unless `wait` says that everything is to be told first.
+    They outlive it, unless `wait` says that everything is to be told first. `warn` is told what a person should know.
     """
 
-    def __init__(self, root: Path, bound: BoundPipeline, settings: Settings, *, wait: bool = False) -> None:
+    def __init__(
+        self, root: Path, bound: BoundPipeline, settings: Settings, warn: Callable[[str], None], *, wait: bool = False
+    ) -> None:
         self.root = root
         self.bound = bound
         self.settings = settings
+        self.warn = warn
         self.wait = wait
+        self._impossible: set[str] = set()
+        self._imports_mlflow: dict[tuple[Path, Contract], bool] = {}
         self._processes: dict[str, TrackerProcess] = {}
         self._lock = threading.Lock()
 
@@ -52,25 +57,28 @@ class Tracking:
             # What an earlier run left, for a crash or a server that was down, is told though this one has nothing new.
             asked = self.wait or "register" in self.settings[name]
             if name not in self._processes and (asked or has_open_runs(self.root, name)):
-                self._processes[name] = TrackerProcess(self.root, name, urgent=self.wait)
+                self._begin(name, "", urgent=self.wait)
         for process in self._processes.values():
             process.release()
         if self.wait:
             for process in self._processes.values():
                 process.wait()
 
-    def environment(self, run: Run, bound: BoundStep, folder: Path) -> Mapping[str, str]:
+    def environment(self, run: Run, bound: BoundStep, folder: Path, stop: Stop) -> Mapping[str, str]:
         """What a step needs to log into its own run. One that does not import MLflow does not wait for anything."""
         self._start(run.pipeline_run_id or "")
-        if MLFLOW not in self.settings or not imports_mlflow(bound):
-            return {}
-        process = self._processes[MLFLOW]
+        if MLFLOW not in self.settings or MLFLOW in run.facts or not self._logs_by_itself(bound):
+            return {}  # or it has a run already, of whoever called it
+        project = Path(self.settings[MLFLOW]["project"])
+        address = {"MLFLOW_TRACKING_URI": mlflow_address(project, os.environ)}
+        process = self._processes.get(MLFLOW)
+        if process is None:
+            return address
         questions = Questions(folder_of(self.root, MLFLOW))
         questions.ask(run)
         process.wake()
-        given = questions.wait(run, ANSWER_SECONDS, process.is_alive) or {}
-        project = Path(self.settings[MLFLOW]["project"])
-        return {"MLFLOW_TRACKING_URI": mlflow_address(project, os.environ), **given}
+        given = questions.wait(run, ANSWER_SECONDS, lambda: process.is_alive() and not stop.is_set())
+        return {**address, **(given or {})}
 
     def left(self, run: Run, bound: BoundStep) -> None:
         """Nothing is to be done: trackers are told from the record."""
@@ -82,46 +90,42 @@ class Tracking:
     def _start(self, pipeline_run: str) -> None:
         with self._lock:
             for name in self.settings:
-                if name not in self._processes:
-                    urgent = self.wait or (name == MLFLOW and any(map(imports_mlflow, self.bound.steps)))
-                    self._processes[name] = TrackerProcess(self.root, name, pipeline_run, urgent=urgent)
+                if name not in self._processes and name not in self._impossible:
+                    urgent = self.wait or (name == MLFLOW and any(map(self._logs_by_itself, self.bound.steps)))
+                    self._begin(name, pipeline_run, urgent=urgent)
+
+    def _logs_by_itself(self, bound: BoundStep) -> bool:
+        key = (bound.component.folder, bound.contract)
+        if key not in self._imports_mlflow:
+            self._imports_mlflow[key] = imports_mlflow(bound)
+        return self._imports_mlflow[key]
+
+    def _begin(self, name: str, pipeline_run: str, *, urgent: bool) -> None:
+        try:
+            self._processes[name] = TrackerProcess(self.root, name, pipeline_run, urgent=urgent)
+        except OSError as error:  # no step is to fail for that
+            self._impossible.add(name)
+            self.warn(f"{name} is not told of this run: its process cannot be started: {error}")
 
 
 def imports_mlflow(bound: BoundStep) -> bool:
     """Whether the step's code imports MLflow, or its command names it. Nothing is imported to find out."""
     if bound.component.built_in:
         return False
-    folder = bound.component.folder
-    template = parse_command(bound.contract.command)
-    if "mlflow" in bound.contract.command:
+    if MLFLOW in bound.contract.command:
         return True
-    mentioning = [file for file in _scripts(folder) if _mentions.search(_content(file))]
-    if not mentioning:
-        return False
-    if template.script is None:
-        return True  # `python -m`, pytest, a shell's commands: any of the files may be what runs
+    folder = bound.component.folder
+    script = parse_command(bound.contract.command).script
+    if script is None:
+        return is_mentioned(MLFLOW, folder)  # `python -m`, pytest, a shell's commands: any file may be what runs
+    return any(word_is_in(MLFLOW, file) and _imports(file) for file in local_closure(folder / script, folder))
+
+
+def _imports(file: Path) -> bool:
     try:
-        return any(
-            use.module == MLFLOW for file in local_closure(folder / template.script, folder) for use in imports_of(file)
-        )
+        return any(use.module == MLFLOW for use in imports_of(file))
     except ArtifactflowError:
         return True  # broken code runs too, up to where it is broken
-
-
-def _scripts(folder: Path) -> list[Path]:
-    found = []
-    for file in folder.rglob("*.py"):
-        found.append(file)
-        if len(found) == MOST_FILES:
-            break
-    return found
-
-
-def _content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""
 
 
 def registered_models(texts: list[str], bound: BoundPipeline) -> dict[str, str]:

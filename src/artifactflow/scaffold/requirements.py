@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 from artifactflow.errors import UsageError
 from artifactflow.read.imports import distribution_of, is_standard_library
+from artifactflow.read.source import parse_module
 
 OURSELVES: Final = "artifactflow"
 OLDEST_PYTHON: Final = (3, 11)
@@ -64,7 +65,7 @@ def checked_python(version: str | None, *, needs_us: bool) -> str:
 def _imported(script: str) -> set[str]:
     """The modules that a script imports and Python does not bring along."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(script)):
+    for node in ast.walk(parse_module(script)):
         if isinstance(node, ast.Import):
             found.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -7,7 +7,6 @@ import platform
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Any, Final
 
 import typer
@@ -188,4 +187,6 @@ def shown(number: float) -> str:
 def library_versions() -> dict[str, str]:
     """What a model depends on when it is loaded again."""
     packages = ("scikit-learn", "numpy", "pandas")
+    from importlib.metadata import version  # planning reads this file, and trains nothing
+
     return {"python": platform.python_version()} | {package: version(package) for package in packages}

@@ -93,7 +93,7 @@ class MlflowTracker:
         if self.settings["parent"]:
             tags["mlflow.parentRunId"] = self.settings["parent"]  # of `mlflow run`, which runs the command
         run_id = found or self._create(record.pipeline, record.started, tags)
-        self._log(run_id, parameters=record.parameters, present=self._present(run_id) if found else {})
+        self._log(run_id, parameters=record.parameters, present=self._data(run_id).params if found else {})
         return run_id
 
     def begin_step(self, run: Run, pipeline: str, *, again: bool) -> Begun:
@@ -106,11 +106,19 @@ class MlflowTracker:
         """Fill and end the child run. What the step has logged by itself under the same names stays as it is."""
         run = step.run
         tags = self._tags(run, pipeline) | _result_tags(step)
-        found = begun or (self._find(run.id) if again else None)
+        attached = self._attached(run)
+        if attached is not None:
+            tags = {key: value for key, value in tags.items() if not key.startswith("mlflow.")}
+        found = begun or attached or (self._find(run.id) if again else None)
         run_id = found or self._create(run.step, run.started, tags)
-        present = self._present(run_id) if found else {}
-        self._log(run_id, parameters=run.parameters, present=present, tags=tags if found else {})
-        self._log_metrics(run_id, step, present)
+        present = self._data(run_id) if found else None
+        self._log(
+            run_id,
+            parameters=run.parameters,
+            present=present.params if present else {},
+            tags=tags if found else {},
+        )
+        self._log_metrics(run_id, step, present.metrics if present else {})
         self._log_inputs(run_id, step)
         with tempfile.TemporaryDirectory(prefix="artifactflow-mlflow-") as aside:
             self._log_files(run_id, step, Path(aside))
@@ -158,9 +166,23 @@ class MlflowTracker:
         run = self.client.create_run(self.experiment, _milliseconds(started), shown, run_name=name)
         return str(run.info.run_id)
 
-    def _present(self, run_id: str) -> Mapping[str, Any]:
-        data = self.client.get_run(run_id).data
-        return {**data.params, **data.metrics}
+    def _attached(self, run: Run) -> str | None:
+        """The run that was made before the step ran, by a step that called it with `mlflow.run`."""
+        made = run.facts.get("mlflow", {})
+        if made.get("address") != self.settings["address"]:
+            return None
+        return str(made["run_id"]) if self._has(made["run_id"]) else None
+
+    def _has(self, run_id: str) -> bool:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return bool(self.client.get_run(run_id).info.lifecycle_stage == "active")
+        except MlflowException:
+            return False
+
+    def _data(self, run_id: str) -> Any:
+        return self.client.get_run(run_id).data
 
     def _tags(self, run: Run, pipeline: str) -> dict[str, str]:
         tags = {
@@ -202,10 +224,10 @@ class MlflowTracker:
 
         time = _milliseconds(step.run.ended)
         metrics = [
-            Metric(point.name, point.value, time, point.step)
+            Metric(_metric_name(point.name), point.value, time, point.step)
             for output in step.outputs.values()
             for point in points(output.metrics())
-            if point.name not in present
+            if _metric_name(point.name) not in present
         ]
         for some in _portions(metrics, _MOST_METRICS):
             self.client.log_batch(run_id, metrics=some)
@@ -348,6 +370,12 @@ def _portions(items: list[Any], size: int) -> Iterable[list[Any]]:
 def _key(name: str) -> str:
     """A name as MLflow takes it: `train[max_iter=100]` has signs that it refuses."""
     return _unwanted.sub("_", name)[:200]
+
+
+def _metric_name(name: str) -> str:
+    """A name that MLflow takes: to it, it is a path, which may not begin with `/` or lead upwards."""
+    parts = [part for part in _key(name).split("/") if part not in ("", ".", "..")]
+    return "/".join(parts) or "_"
 
 
 def _milliseconds(time: str) -> int:

@@ -2,14 +2,14 @@
 
 With a key runs go to the server; without one, or where the server cannot be reached, they are kept as W&B's own offline
 runs in the store's folder, which `artifactflow sync` sends. No bytes are copied: W&B is given the paths of the store's
-objects, which never change.
+objects, which never change, and for a run that waits links to them, which `artifacts gc` leaves.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from artifactflow.runs import PipelineRun, Run, RunStatus
 from artifactflow.trackers.choice import has_wandb_key
 from artifactflow.trackers.environment import environment_digest
 from artifactflow.trackers.scores import last_values, points
-from artifactflow.trackers.told import Begun, ToldPipeline, ToldStep, ToldVersion
+from artifactflow.trackers.told import Begun, StoredFile, ToldPipeline, ToldStep, ToldVersion
 
 INIT_SECONDS: Final = 10.0
 """How long a server may take to answer; W&B itself waits 90 seconds, and tries again."""
@@ -28,6 +28,9 @@ FINISH_SECONDS: Final = 600.0
 RUNS_FOLDER: Final = "wandb"
 BRIDGED: Final = "wandb"
 """The fact of a run whose step has a W&B run of its own."""
+
+KEPT_FOLDER: Final = "kept"
+"""Beside the offline runs: for each a folder with links to what it has logged and used, until it is sent."""
 
 EMPTY_BYTES: Final = 7
 """The size of a run's file that nothing was written into."""
@@ -41,6 +44,7 @@ class WandbTracker:
     def __init__(self, settings: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> None:
         self.settings = settings
         self.root = Path(environment.get("WANDB_DIR") or folder)
+        self.kept = folder / RUNS_FOLDER / KEPT_FOLDER
         self.online = not settings["offline"] and has_wandb_key(environment)
         self.timeout = float(environment.get("WANDB_INIT_TIMEOUT") or INIT_SECONDS)
         self.wandb: Any = None
@@ -153,13 +157,27 @@ class WandbTracker:
         artifact = self.wandb.Artifact(version.name, version.type, version.description or None, metadata)
         for file in told.files:
             # Immutable: not copied before it is sent. Not cached: not copied afterwards either.
-            artifact.add_file(str(file.path), name=file.name, policy="immutable", skip_cache=True)
+            artifact.add_file(str(self._lasting(run.id, file)), name=file.name, policy="immutable", skip_cache=True)
         if used:
             # What `use_artifact` does with an artifact that the server does not have yet. It refuses to offline, though
             # the offline run has a place for exactly this.
             run._log_artifact(artifact, is_user_created=True, use_after_commit=True)
         else:
             run.log_artifact(artifact, aliases=sorted({"latest", *told.aliases}))
+
+    def _lasting(self, run_id: str, file: StoredFile) -> Path:
+        """Where the bytes are found when the run is sent, whatever was removed from the store until then."""
+        if self.online:
+            return file.path
+        place = self.kept / run_id / "".join(file.path.parts[-2:])
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            place.hardlink_to(file.path)
+        except FileExistsError:
+            pass
+        except OSError:  # this file system has no hard links
+            return file.path
+        return place
 
     def _forget(self, run_id: str) -> None:
         for folder in (self.root / RUNS_FOLDER).glob(f"*run-*-{run_id}"):
@@ -184,6 +202,13 @@ def _about(run: Run) -> dict[str, Any]:
         "source": dict(run.facts.get("source", {})),
         "environment": environment_digest(run),
     }
+
+
+def forget_sent(root: Path, sent: Iterable[Path]) -> None:
+    """Let go of what was kept in the store at `root` for these runs, named as `waiting_runs` does."""
+    for folder in sent:
+        run_id = folder.name.split("-", 3)[-1]  # offline-run-DATE_TIME-ID
+        shutil.rmtree(root / RUNS_FOLDER / KEPT_FOLDER / run_id, ignore_errors=True)
 
 
 def waiting_runs(root: Path) -> list[Path]:

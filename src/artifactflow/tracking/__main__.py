@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import select
@@ -18,9 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from artifactflow.runs import now
+from artifactflow.errors import ArtifactflowError
+from artifactflow.fetch.addresses import masked_message
 from artifactflow.store import Store
-from artifactflow.tracking.start import LOCK, PENDING, STATUS, URGENT_VARIABLE, folder_of
+from artifactflow.tracking.start import LOCK, PENDING, URGENT_VARIABLE, folder_of, write_status
 from artifactflow.tracking.teller import Teller
 
 LOOK_SECONDS: Final = 0.25
@@ -36,24 +36,39 @@ _NICE: Final = 10
 def main() -> None:
     """Tell what there is to tell until the command is over, and what is left then."""
     root, name, *own = sys.argv[1:]
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Masked("%(asctime)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     urgent = bool(os.environ.get(URGENT_VARIABLE))
     if not urgent:
         _step_back()
-    folder = folder_of(Path(root), name)
-    with _alone(folder / LOCK), Store.open(Path(root), create=False) as store:
+    try:
+        _tell(Path(root), name, own[0] if own else "", urgent=urgent)
+    except ArtifactflowError as error:
+        said = f"{error}; {error.hint}" if error.hint else str(error)
+        write_status(Path(root), name, 0, 1, 0.0, said)
+
+
+class _Masked(logging.Formatter):
+    """Writes log lines and tracebacks, which may quote the tracker's address, without the passwords in addresses."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked_message(super().format(record))
+
+
+def _tell(root: Path, name: str, own: str, *, urgent: bool) -> None:
+    folder = folder_of(root, name)
+    with _alone(folder / LOCK), Store.open(root, create=False) as store:
+        (folder / PENDING).touch()  # the process before may have taken it away
         teller = Teller(store, name, folder)
         try:
             if not urgent:
                 _let_steps_go_first(teller)
-            busy = _serve(teller, own[0] if own else "")
+            busy = _serve(teller, own)
             waiting = teller.waiting()
         finally:
             teller.close()
-        status = {"told": teller.told, "waiting": waiting, "seconds": round(busy, 3), "error": teller.error}
-        aside = folder / f"{STATUS}.new"
-        aside.write_text(json.dumps({**status, "ended": now()}), encoding="utf-8")
-        aside.replace(folder / STATUS)
+        write_status(root, name, teller.told, waiting, busy, teller.error)
         if not waiting:
             (folder / PENDING).unlink(missing_ok=True)
 

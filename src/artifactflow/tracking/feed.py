@@ -140,8 +140,17 @@ class Feed:
             entry = self.ledger.entry(Kind.STEP, outcome.run_id) if outcome.run_id else None
             if entry is not None and entry.tracked:
                 links[outcome.step] = entry.tracked
+            elif run_id := self._made_before(record, outcome.run_id):
+                links[outcome.step] = run_id
         refs = [ref for outcome in record.steps for ref in outcome.outputs.values()]
         return ToldPipeline(record, links, {ref: self._aliases(ref) for ref in refs})
+
+    def _made_before(self, record: PipelineRun, run_id: str | None) -> str:
+        """The tracker's id of a run that a step made which called another by `mlflow.run`, in the same place."""
+        run = self._run(run_id)
+        made = run.facts.get(self.tracker, {}) if run is not None else {}
+        same = made and made.get("address") == record.facts["tracking"][self.tracker].get("address")
+        return str(made.get("run_id", "")) if same else ""
 
 
 def _before(time: str, start: str) -> bool:

@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from artifactflow.errors import IntegrityError, Place
+
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS entries (
     kind TEXT NOT NULL, id TEXT NOT NULL, pipeline_run TEXT NOT NULL, tracked TEXT NOT NULL, state TEXT NOT NULL,
@@ -44,12 +46,20 @@ class Entry:
 
 
 class Ledger:
-    """One file for one tracker; one process at a time writes to it."""
+    """One file for one tracker; one process at a time writes to it. Raises IntegrityError where it is damaged."""
 
     def __init__(self, file: Path) -> None:
         self._connection = sqlite3.connect(file, isolation_level=None, timeout=60)
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.executescript(_TABLES)
+        try:
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.executescript(_TABLES)
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise IntegrityError(
+                f"the record of what was told cannot be read: {error}",
+                place=Place(str(file)),
+                hint="remove it: then all runs of the store are told again, as new ones",
+            ) from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -94,11 +104,6 @@ class Ledger:
             (Kind.STEP, pipeline_run, State.OPEN),
         )
         return [Entry(row[0], row[1], State(row[2]), row[3]) for row in rows]
-
-    def has_open_pipelines(self) -> bool:
-        """Whether a pipeline run is known to the other side and not told to the end."""
-        query = "SELECT 1 FROM entries WHERE kind = ? AND state != ? LIMIT 1"
-        return self._connection.execute(query, (Kind.PIPELINE, State.TOLD)).fetchone() is not None
 
     @property
     def told_before(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from artifactflow.trackers.choice import WANDB_OFFLINE, has_wandb_key, wandb_folders
-from artifactflow.trackers.wandb import waiting_runs
+from artifactflow.trackers.wandb import forget_sent, waiting_runs
 from artifactflow.tracking.ledger import Ledger
 from artifactflow.tracking.start import LEDGER, TrackerProcess, folder_of, last_status
 
@@ -78,4 +78,5 @@ def send_offline_runs(root: Path, environment: Mapping[str, str] | None = None) 
         said = [f"it took longer than {SEND_SECONDS} seconds"]
     after = waiting_runs(place)
     sent = tuple(path for path in before if path not in after)
+    forget_sent(root, sent)
     return Sent(sent, tuple(after), failed=(said[-1] if said else "it said nothing") if after else "")

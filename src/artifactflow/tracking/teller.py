@@ -72,7 +72,11 @@ class Teller:
         """Say goodbye, and remember where everything is told."""
         self.feed.settle()
         for tracker in self._trackers.values():
-            tracker.close()
+            try:
+                tracker.close()
+            except Exception as error:  # what was told is told, however its library ends
+                _log.exception("%s did not end well", self.name)
+                self._note(error)
         self.ledger.close()
 
     def _note(self, error: Exception) -> None:

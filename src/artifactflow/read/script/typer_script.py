@@ -16,7 +16,7 @@ from artifactflow.read.script.command_line import CommandLine, Option
 from artifactflow.read.script.constants import evaluate
 from artifactflow.read.script.module_constants import Module, qualified_name
 from artifactflow.read.script.static_values import UNKNOWN, EnumMember, Members, Unknown
-from artifactflow.read.source import nodes_of
+from artifactflow.read.source import nodes_of, parse_expression
 
 _TYPES: Final = {
     "builtins.str": ParameterType.STR,
@@ -242,7 +242,7 @@ def annotated_type(node: ast.expr | None, names: Mapping[str, object], depth: in
         return _Type()
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         try:
-            return annotated_type(ast.parse(node.value, mode="eval").body, names, depth + 1)
+            return annotated_type(parse_expression(node.value), names, depth + 1)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return _Type()
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from artifactflow.contract import Contract
+from artifactflow.executors import Stop
 from artifactflow.runner.binding import BoundPipeline, BoundStep
 from artifactflow.runner.bridge.artifacts import STAGING_FOLDER, ArtifactOperations
 from artifactflow.runner.bridge.line import LINE_VARIABLE, TOKEN_VARIABLE, Caller, Line, Operation
 from artifactflow.runner.bridge.reach import Reach, reach_of, steps_that_log
 from artifactflow.runner.bridge.uses import Uses
-from artifactflow.runner.bridge.variables import has_account, step_variables
+from artifactflow.runner.bridge.variables import step_variables
 from artifactflow.runs import Run, RunStatus
 from artifactflow.store import Store
+from artifactflow.trackers.choice import has_wandb_key
 
 UNREACHED = (
     "it imports wandb, but its interpreter was started so that it does not see the local store "
@@ -55,7 +57,7 @@ class Bridge:
         self._left: dict[str, Uses] = {}
         self._reaches: dict[tuple[Path, Contract], Reach] = {}
 
-    def environment(self, run: Run, bound: BoundStep, folder: Path) -> Mapping[str, str]:
+    def environment(self, run: Run, bound: BoundStep, folder: Path, stop: Stop) -> Mapping[str, str]:
         """The socket, a token, our `sitecustomize` and places for W&B's files; nothing for a step without wandb."""
         if self._reach(bound) is Reach.NO:
             return {}
@@ -124,7 +126,7 @@ class Bridge:
         """A process has imported wandb: who it is, and what it should know."""
         with caller.uses.lock:
             caller.uses.processes.append(dict(asked))
-        return {"staging": str(caller.folder / STAGING_FOLDER), "account": has_account(os.environ)}
+        return {"staging": str(caller.folder / STAGING_FOLDER), "account": has_wandb_key(os.environ)}
 
     def _note_run(self, caller: Caller, asked: Mapping[str, Any]) -> None:
         """An offline W&B run was begun in `folder`."""

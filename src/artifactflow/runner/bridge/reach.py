@@ -10,12 +10,9 @@ from artifactflow.contract import Component, Contract
 from artifactflow.errors import ArtifactflowError
 from artifactflow.read.command import parse_command
 from artifactflow.read.imports import imports_of, local_closure
-from artifactflow.read.orchestration.symbols import Kind
-from artifactflow.read.orchestration.tracking import read_tracking
 from artifactflow.runner.binding import BoundStep
 from artifactflow.runner.bridge.names import local_name
-
-_unread = frozenset({".git", "__pycache__", "mlruns", "node_modules", "wandb"})
+from artifactflow.runner.mentions import is_mentioned
 
 
 class Reach(Enum):
@@ -32,17 +29,21 @@ def reach_of(component: Component, contract: Contract) -> Reach:
         return Reach.NO
     script = _script(component, contract)
     if script is None:
-        return Reach.YES if _mentions_wandb(component.folder) else Reach.PERHAPS
+        return Reach.YES if is_mentioned("wandb", component.folder) else Reach.PERHAPS
     imported = _imported(local_closure(script, component.folder))
     if "wandb" in imported:
         return Reach.YES
     if "mlflow" in imported:  # it may run projects
         return Reach.PERHAPS
-    return Reach.PERHAPS if _mentions_wandb(component.folder) else Reach.NO
+    return Reach.PERHAPS if is_mentioned("wandb", component.folder) else Reach.NO
 
 
 def steps_that_log(steps: Iterable[BoundStep], name: str) -> list[str]:
     """The steps whose scripts log an artifact of that name, as far as their text and parameters tell."""
+    # For the text of an error only: no other run is to wait until they are imported.
+    from artifactflow.read.orchestration.symbols import Kind
+    from artifactflow.read.orchestration.tracking import read_tracking
+
     found = []
     for step in steps:
         if any(slot.name == name for slot in step.outputs):
@@ -80,21 +81,3 @@ def _imported(files: Iterable[Path]) -> set[str]:
         except ArtifactflowError:
             found |= {"mlflow"}  # what cannot be read may import anything
     return found
-
-
-def _mentions_wandb(folder: Path) -> bool:
-    """Whether any Python file of the component holds the word: another process of the step may run it."""
-    waiting = [folder]
-    while waiting:
-        try:
-            entries = list(waiting.pop().iterdir())
-        except OSError:
-            continue
-        for entry in entries:
-            if entry.is_symlink() or entry.name in _unread or entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                waiting.append(entry)
-            elif entry.suffix == ".py" and b"wandb" in entry.read_bytes():
-                return True
-    return False

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import netrc
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlparse
+
+from artifactflow.trackers.choice import has_wandb_key
 
 SITE_FOLDER: Final = Path(__file__).parents[2] / "child" / "site"
 """What goes in front of a step's PYTHONPATH."""
-
-WANDB_HOST: Final = "api.wandb.ai"
-
-
-def has_account(variables: Mapping[str, str]) -> bool:
-    """Whether a key for W&B is at hand: in WANDB_API_KEY, or in the file that `wandb login` writes it to."""
-    if variables.get("WANDB_API_KEY"):
-        return True
-    host = urlparse(variables.get("WANDB_BASE_URL", "")).hostname or WANDB_HOST
-    file = variables.get("NETRC") or os.path.join(variables.get("HOME", ""), ".netrc")  # noqa: PTH118 - may be empty
-    try:
-        return netrc.netrc(file).authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
 
 
 def step_variables(variables: Mapping[str, str], root: Path, folder: Path) -> dict[str, str]:
@@ -41,7 +27,7 @@ def step_variables(variables: Mapping[str, str], root: Path, folder: Path) -> di
         "WANDB_ARTIFACT_DIR": folder / "inputs" / "wandb",
     }
     defaults = {}
-    if not has_account(variables):
+    if not has_wandb_key(variables):
         places["WANDB_CONFIG_DIR"] = root / "wandb" / "config"
         defaults = {"WANDB_MODE": "offline", "WANDB_ERROR_REPORTING": "false"}
     defaults |= {name: str(place) for name, place in places.items()}
