@@ -43,8 +43,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("artifactflow-*.whl")
     venv.create(folder / "environment", symlinks=True)
     program = folder / "environment" / "bin" / "python"
-    install = ["install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check", wheel]
-    subprocess.run([sys.executable, "-m", "pip", "--python", program, *install], check=True, capture_output=True)
+    # By uv, which the tests bring: the environment that they run in has no pip where uv has made it.
+    install = ["install", "--no-deps", "--no-index", "--no-cache", wheel]
+    subprocess.run([sys.executable, "-m", "uv", "pip", *install, "--python", program], check=True, capture_output=True)
     (own,) = (folder / "environment" / "lib").glob("python3*/site-packages")
     for library in LIBRARIES.iterdir():
         # Without .pth files: an editable installation stays outside.
