@@ -30,6 +30,11 @@ def test_what_is_printed_comes_back_with_the_exit_code():
     assert done.stdout == "WORD " * 100_000 + "\n"
 
 
+def test_a_program_that_reads_late_gets_all_that_it_was_given():
+    code = "import sys, time; time.sleep(0.4); print(len(sys.stdin.read()))"
+    assert run_program([sys.executable, "-c", code], text="word " * 100_000).stdout == "500000\n"
+
+
 def test_a_stopped_run_ends_the_program_and_all_that_it_started(tmp_path):
     stop = Stop()
 

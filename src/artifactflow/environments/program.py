@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -49,28 +50,29 @@ def run_program(
     stopped or Ctrl-C is pressed, it is ended with all that it started.
     """
     words = [str(word) for word in command]
-    with subprocess.Popen(
-        words,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        cwd=folder,
-        env=environment,
-        pass_fds=tuple(keep),
-        start_new_session=True,
-    ) as process:
-        unsent: str | None = text
-        try:
-            while True:
-                refuse_when_stopped()
-                try:
-                    printed, said = process.communicate(unsent, timeout=LOOK_SECONDS)
-                    return subprocess.CompletedProcess(words, process.returncode, printed, said)
-                except subprocess.TimeoutExpired:
-                    unsent = None  # what is left of it is sent on all the same
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
+    # Not a pipe: communicate() sends no more of its input once it has run out of time.
+    with tempfile.TemporaryFile("w+", errors="replace") as given:
+        given.write(text)
+        given.seek(0)
+        with subprocess.Popen(
+            words,
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            cwd=folder,
+            env=environment,
+            pass_fds=tuple(keep),
+            start_new_session=True,
+        ) as process:
+            try:
+                while True:
+                    refuse_when_stopped()
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        printed, said = process.communicate(timeout=LOOK_SECONDS)
+                        return subprocess.CompletedProcess(words, process.returncode, printed, said)
+            except BaseException:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                raise
