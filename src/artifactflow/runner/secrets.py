@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from artifactflow.contract import Component, Contract
 from artifactflow.errors import ArtifactflowError, ContractError, UsageError
@@ -186,10 +187,16 @@ def hand_over(
     return HandOver({**variables, BY_VARIABLE: ",".join(carried)}, shown, tuple(exposed), tuple(filter(None, secrets)))
 
 
+WORKING_FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
+"""Variables of every shell whose names end as those of passwords do."""
+
+
 def secret_variables(variables: Mapping[str, str]) -> tuple[str, ...]:
     """The values of the environment variables whose names say that they are secret."""
     return tuple(
-        value for name, value in variables.items() if len(value) >= SHORTEST_OF_THE_ENVIRONMENT and names_a_secret(name)
+        value
+        for name, value in variables.items()
+        if len(value) >= SHORTEST_OF_THE_ENVIRONMENT and name not in WORKING_FOLDERS and names_a_secret(name)
     )
 
 
