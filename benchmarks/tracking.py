@@ -178,7 +178,7 @@ def main() -> None:
             results[choice].append(measured(choice))
         hand.append(by_hand())
         if can_keep_warm:
-            warm.append(measured("mlflow,wandb", "--keep-warm")["total"])
+            warm.append(measured("mlflow,wandb", "--keep-warm", "10m")["total"])
 
     def median(choice: str, key: str) -> float:
         return statistics.median(result[key] for result in results[choice])
