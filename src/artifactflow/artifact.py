@@ -19,7 +19,8 @@ _name_pattern = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 _version_pattern = re.compile(r"v(0|[1-9][0-9]{0,17})\Z")
 _hex_pattern = re.compile(r"[0-9a-f]{64}\Z")
 _entry_key = attrgetter("path", "digest", "size", "executable")
-_encode_line = json.JSONEncoder(separators=(",", ":")).encode
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_quote = json.encoder.encode_basestring_ascii
 
 
 def check_name(name: str, what: str = "artifact name") -> str:
@@ -115,9 +116,12 @@ class Tree:
 
     def to_bytes(self) -> bytes:
         """The canonical text, as it is stored: one JSON line for the kind, then one a file."""
-        lines: list[object] = [{"tree": 1, "folder": self.folder}]
-        lines += [[entry.path, entry.digest.hexadecimal, entry.size, int(entry.executable)] for entry in self.entries]
-        return "".join(_encode_line(line) + "\n" for line in lines).encode()
+        # Only a path has to be quoted, and one call of the encoder for each of 100,000 lines costs more than the rest.
+        lines = [
+            f'[{_quote(entry.path)},"{entry.digest.hexadecimal}",{entry.size},{int(entry.executable)}]\n'
+            for entry in self.entries
+        ]
+        return "".join([_encode({"tree": 1, "folder": self.folder}), "\n", *lines]).encode()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:

@@ -206,3 +206,29 @@ def test_a_move_across_file_systems_copies_and_removes(store, tmp_path):
         tree = store.put_tree(source, move=True)
         assert not source.exists()
     assert contents(store.materialise(tree, tmp_path / "got")) == {"a": (b"a", False)}
+
+
+def test_a_tree_of_many_files_is_taken_in_by_several_processes_as_by_one(store, write, root, artifactflow):
+    for number in range(2100):
+        write(f"many/{number % 7}/{number}", f"content {number % 1000}")
+    folder = write("many/last").parent
+    (folder / "last").chmod(0o755)
+    put = artifactflow("artifacts", "put", folder, "--name", "many", "--store", root)
+    assert put.returncode == 0, put.stderr
+    # In this process, whose other threads keep it from forking, the same content is the same tree.
+    assert store.put_tree(folder) == store.tree(store.version("many").digest)
+    assert len([path for path in (root / "objects").rglob("*") if path.is_file()]) == 1000 + 2
+    assert not store.verify().faults
+    assert list((root / "tmp").iterdir()) == []
+
+
+def test_what_one_of_several_processes_refuses_is_refused_with_nothing_kept(store, write, root, artifactflow):
+    for number in range(2100):
+        write(f"many/{number}", f"content {number}")
+    folder = write("many/bad\\name").parent
+    put = artifactflow("artifacts", "put", folder, "--name", "many", "--store", root)
+    assert (put.returncode, "cannot be a file of an artifact" in put.stderr) == (5, True), put.stderr
+    assert "Traceback" not in put.stderr
+    assert store.list_artifacts() == []
+    assert [path for path in (root / "objects").rglob("*") if path.is_file()] == []
+    assert list((root / "tmp").iterdir()) == []

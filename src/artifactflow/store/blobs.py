@@ -97,6 +97,7 @@ class Batch:
 
     def __init__(self, blobs: Blobs, aside: Path, *, later: bool = False) -> None:
         self.blobs = blobs
+        self.aside = aside
         self.later = later
         self.pending: dict[Digest, str] = {}
         self.adopted: set[str] = set()
@@ -105,6 +106,19 @@ class Batch:
         self.folders = {str(blobs.folder)}
         self._prefix = f"{aside}/object-{os.urandom(8).hex()}-"
         self._written = 0
+
+    def apart(self) -> Batch:
+        """An empty batch of the same kind, to be filled by another process and joined."""
+        return Batch(self.blobs, self.aside, later=self.later)
+
+    def join(self, other: Batch) -> None:
+        """Take over what `other` took in; of what both did, one copy."""
+        for digest, path in other.pending.items():
+            if self.pending.setdefault(digest, path) != path and path not in other.adopted:
+                Path(path).unlink()
+        self.adopted |= other.adopted
+        self.folders |= other.folders
+        self.masked |= other.masked
 
     def add_bytes(self, content: bytes) -> Digest:
         """Take in bytes that are in memory."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from artifactflow.artifact import Digest
 from artifactflow.errors import IntegrityError
+from artifactflow.forks import may_share, share
 from artifactflow.store.files import hash_descriptor
 
 _BATCH: Final = 256
@@ -59,16 +59,12 @@ def digest_in_name(path: str) -> Digest | None:
 
 def hash_all(paths: Sequence[str]) -> Iterator[Hashed]:
     """Hash files, in any order; several processes share many or large ones."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if cores == 1 or not _is_much(paths):
+    if not _is_much(paths) or not may_share():
         yield from map(hash_object, paths)
         return
-    import multiprocessing
-
-    # Threads would share one interpreter, which is what small files wait for.
-    with multiprocessing.get_context("fork").Pool(cores) as pool:
-        for found in pool.imap_unordered(_hash_batch, _batches(paths)):
-            yield from found
+    # A few paths at a time where there are few: then they are large, and every core gets its share.
+    for found in share(_hash_batch, paths, part=_BATCH if len(paths) >= _WORTH_PROCESSES else 1):
+        yield from found
 
 
 def hash_object(path: str) -> Hashed:
@@ -90,7 +86,7 @@ def hash_object(path: str) -> Hashed:
     return Hashed(path, digest, found.st_size, stamp=(found.st_ino, found.st_mtime_ns, found.st_ctime_ns))
 
 
-def _hash_batch(paths: Iterable[str]) -> list[Hashed]:
+def _hash_batch(paths: Sequence[str]) -> list[Hashed]:
     return [hash_object(path) for path in paths]
 
 
@@ -98,11 +94,3 @@ def _is_much(paths: Sequence[str]) -> bool:
     if len(paths) >= _WORTH_PROCESSES:
         return True
     return len(paths) > 1 and sum(os.lstat(path).st_size for path in paths) >= _WORTH_BYTES
-
-
-def _batches(paths: Sequence[str]) -> Iterator[list[str]]:
-    """A few paths at a time where there are few: then they are large, and every core gets its share."""
-    size = _BATCH if len(paths) >= _WORTH_PROCESSES else 1
-    remaining = iter(paths)
-    while batch := list(islice(remaining, size)):
-        yield batch

@@ -6,15 +6,23 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from artifactflow.artifact import Tree, TreeEntry
+from artifactflow.artifact import Digest, Tree, TreeEntry
 from artifactflow.errors import IntegrityError, NotFoundError, UsageError
+from artifactflow.forks import may_share, share
 from artifactflow.store.blobs import Batch, Blobs, damaged
 from artifactflow.store.files import copy_file, hash_file, remove
+
+_FILES_AT_ONCE: Final = 256
+"""How many a process takes in before it tells of them."""
+
+_WORTH_PROCESSES: Final = 2048
+"""Fewer files are taken in sooner than processes are started for them."""
 
 # A backslash, a control character, or a part that is empty, `.` or `..`.
 _harmful = re.compile(r"[\\\x00-\x1f\x7f]|(?:\A|/)\.{0,2}(?:/|\Z)")
@@ -73,19 +81,40 @@ def read_tree(source: Path, name: str, batch: Batch, *, adopt: bool) -> Tree:
     """Take the file or folder at `source` into `batch`, and the list of its files too. `name` is what a file is called.
 
     With `adopt` its files are renamed into the store when the batch is placed. Empty folders are not kept.
-    Raises IntegrityError for anything but regular files and folders: a link means something else elsewhere.
+    Many files are shared among processes. Raises IntegrityError for anything but regular files and folders: a link
+    means something else elsewhere.
     """
-    take = batch.adopt_file if adopt else batch.add_file
-    kind = source.lstat().st_mode
-    entries = []
-    found = walk(source) if stat.S_ISDIR(kind) else [(name, str(source))]
-    for path, file in found:
-        check_path(path)
-        taken = take(file)
-        entries.append(TreeEntry(path, taken.digest, taken.size, taken.executable))
-    tree = Tree(tuple(entries), folder=stat.S_ISDIR(kind))
+    folder = stat.S_ISDIR(source.lstat().st_mode)
+    files = list(walk(source)) if folder else [(name, str(source))]
+    if len(files) < _WORTH_PROCESSES or not may_share():
+        rows = _take(files, batch, adopt=adopt)
+    else:
+        rows = []
+        for found, part in share(lambda some: _take_apart(some, batch, adopt=adopt), files, part=_FILES_AT_ONCE):
+            rows += found
+            batch.join(part)
+    tree = Tree(tuple(TreeEntry(path, Digest(digest), size, runs) for path, digest, size, runs in rows), folder=folder)
     batch.add_bytes(tree.to_bytes())
     return tree
+
+
+_Row = tuple[str, str, int, bool]
+"""What a `TreeEntry` has, but cheap to send: tens of thousands of them may come from other processes."""
+
+
+def _take(files: Sequence[tuple[str, str]], batch: Batch, *, adopt: bool) -> list[_Row]:
+    take = batch.adopt_file if adopt else batch.add_file
+    rows = []
+    for path, file in files:
+        check_path(path)
+        taken = take(file)
+        rows.append((path, taken.digest.hexadecimal, taken.size, taken.executable))
+    return rows
+
+
+def _take_apart(files: Sequence[tuple[str, str]], batch: Batch, *, adopt: bool) -> tuple[list[_Row], Batch]:
+    part = batch.apart()
+    return _take(files, part, adopt=adopt), part
 
 
 def walk(folder: Path) -> Iterator[tuple[str, str]]:
