@@ -11,11 +11,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from artifactflow.errors import ArtifactflowError, OutsideError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -67,6 +69,8 @@ def share(work: Callable[[Sequence[Item]], Found], items: Sequence[Item], *, par
 
 
 def _received(receivers: list[Connection]) -> Iterator[Found]:
+    from multiprocessing.connection import wait
+
     waiting = list(receivers)
     while waiting:
         ready = wait(waiting)
