@@ -1,5 +1,6 @@
 """What the command line says of tracking where it cannot be done; the doing is in tests/tracking."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -10,7 +11,8 @@ from artifactflow.errors import ContractError
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_component
 from artifactflow.read.pipeline import read_pipeline_text
-from artifactflow.runner.binding import BoundPipeline, bind
+from artifactflow.runner.binding import bind
+from artifactflow.runner.bound import BoundPipeline
 from artifactflow.runner.tracking import imports_mlflow, registered_models
 from artifactflow.write.pipeline import write_pipeline_text
 
@@ -38,6 +40,17 @@ def test_the_pages_of_a_server_are_its_own(artifactflow: Command):
     done = artifactflow("ui", MLFLOW_TRACKING_URI="https://me:word@mlflow.example.org")
     assert done.returncode == 0
     assert "https://***@mlflow.example.org" in done.stdout
+
+
+def test_a_port_that_somebody_uses_is_refused_before_mlflow_is_loaded(artifactflow: Command, tmp_path: Path):
+    (tmp_path / "mlflow.db").touch()
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        port = used.getsockname()[1]
+        done = artifactflow("ui", "--port", port)
+    assert done.returncode == 9
+    error, hint = done.stderr.splitlines()
+    assert error == f"error: port {port} cannot be used: Address already in use"
+    assert hint == f"hint: take another one: --port {port % 65535 + 1}"
 
 
 def test_an_unknown_tracker_is_refused_before_anything_runs(artifactflow: Command, tmp_path: Path):

@@ -12,11 +12,12 @@ from artifactflow.pipeline import EnvironmentMode
 from artifactflow.runner import Options
 from artifactflow.runner.environment_modes import AskedMode, EnvironmentModes
 from artifactflow.runner.environments import EnvironmentExecutor, Environments
-from artifactflow.runner.execute import StepExecution
 from artifactflow.runner.locks import RunLocks
+from artifactflow.runner.means import Means
 from artifactflow.runner.nested import NestedCalls
 from artifactflow.runner.pipeline_execution import PipelineExecution
 from artifactflow.runner.planner import Planner
+from artifactflow.runner.step_execution import StepExecution
 from artifactflow.runs import RunStatus
 from artifactflow.store import Store, blobs
 from artifactflow.store.journal import Journal
@@ -103,18 +104,16 @@ def run_with(project, companions, **options):
     environments = Environments(EnvironmentModes(everywhere=AskedMode(EnvironmentMode.CURRENT)), store.root)
     executor = EnvironmentExecutor(environments, cold=True)
     with RunLocks(store.root / "locks") as locks:
-        return PipelineExecution(
-            bound,
+        means = Means(
             store,
             locks,
-            Options(**options),
-            {step.name for step in bound.pipeline.steps},
             project.notes,
             planner=Planner(store, bound.pipeline.name, environments=environments),
             choose_executor=executor.of,
             nested=NestedCalls(store, bound, project.notes.warned),
             companions=companions,
-        ).run()
+        )
+        return PipelineExecution(bound, Options(**options), means).run()
 
 
 def test_a_step_that_cannot_be_registered_fails_alone(project):

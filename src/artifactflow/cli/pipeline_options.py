@@ -21,7 +21,7 @@ from artifactflow.parameters import names_a_secret
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_pipeline
 from artifactflow.runner import Options, bind_pipeline, refuse_secret_options
-from artifactflow.runner.binding import BoundPipeline
+from artifactflow.runner.bound import BoundPipeline
 from artifactflow.runner.environment_modes import environment_modes
 from artifactflow.selection import Selection
 from artifactflow.store import Store, find_store
@@ -29,7 +29,7 @@ from artifactflow.store import Store, find_store
 PathArgument = Annotated[
     str,
     typer.Argument(
-        metavar="[PATH]",
+        metavar="PATH",
         help="A pipeline.yaml, a folder that holds one, a component's folder, or a git address URL#FOLDER@REF.",
         show_default=False,
     ),

@@ -16,7 +16,7 @@ from artifactflow.errors import UsageError
 from artifactflow.runner import Options
 from artifactflow.runner.tracking import registered_models
 from artifactflow.trackers.choice import TRACK_VARIABLE, chosen_trackers, settings_of
-from artifactflow.tracking import last_status
+from artifactflow.tracking.start import last_status
 from artifactflow.words import seconds_text
 
 TrackOption = Annotated[

@@ -10,16 +10,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from artifactflow.artifact import LATEST
 from artifactflow.errors import ArtifactflowError
 from artifactflow.plan import Decision
-from artifactflow.runner.execute import Execution, StepExecution
-from artifactflow.runner.planner import PlannedStep
 from artifactflow.runner.recorded_uses import logged_aliases
+from artifactflow.runner.reports import Committed, Finished, Outcome
+from artifactflow.runner.step_execution import Execution, StepExecution
 from artifactflow.store import Store, Transaction
 
 WAIT_SECONDS: Final = 0.05
@@ -30,33 +29,6 @@ LONGEST_WAIT_SECONDS: Final = 0.25
 """Where it is slow: so long for each second that the group before took, and never longer than this."""
 
 LARGEST_GROUP: Final = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A step whose work is over: its execution, or the former one that is reused. `clock` is when it began.
-
-    With a `failure` there is nothing to register, and the failure is what is recorded.
-    """
-
-    position: int
-    planned: PlannedStep
-    clock: float
-    execution: StepExecution | Execution
-    failure: BaseException | None = None
-
-
-Outcome = Execution | BaseException
-"""What became of a step of the group: its run and versions, or why it could not be registered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """What the committing thread reports of a group: the outcome of each, or the `error` for which there is none."""
-
-    group: Sequence[Finished]
-    outcomes: Sequence[Outcome] = ()
-    error: BaseException | None = None
 
 
 class _Sign(Enum):
@@ -169,7 +141,7 @@ def _register(group: Sequence[Finished], error: ArtifactflowError | None, transa
         execution = finished.execution
         if isinstance(execution, Execution):
             outcomes.append(execution)
-            if finished.planned.decision is Decision.REUSE:
+            if finished.turn.planned.decision is Decision.REUSE:
                 pointed |= {(name, alias): number for name, number, alias in moved_aliases(execution)}
         elif finished.failure is not None:
             outcomes.append(finished.failure)

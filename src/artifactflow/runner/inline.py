@@ -8,7 +8,7 @@ from artifactflow.executors import Ended, Executor, Stop, Task
 from artifactflow.executors.inline import StepFunctionExecutor
 from artifactflow.executors.step_functions import StepFunctions
 from artifactflow.executors.task import PrintLine
-from artifactflow.runner.binding import BoundStep
+from artifactflow.runner.bound import BoundStep
 from artifactflow.runner.environments import EnvironmentExecutor
 
 

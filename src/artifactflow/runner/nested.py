@@ -23,13 +23,14 @@ from artifactflow.errors import ArtifactflowError, InterruptedRunError, UsageErr
 from artifactflow.executors import Stop
 from artifactflow.fetch.addresses import masked_address
 from artifactflow.plan import Decision, InputIdentity
-from artifactflow.runner.binding import BoundPipeline, BoundStep
+from artifactflow.runner.bound import BoundPipeline, BoundStep
 from artifactflow.runner.bridge.line import Caller, Operation
-from artifactflow.runner.execute import StepExecution
+from artifactflow.runner.identities import path_identity
 from artifactflow.runner.nested_binding import argument_texts, bind_call, called_component, named_files, step_name
 from artifactflow.runner.nested_callers import CALLS, calls_components
-from artifactflow.runner.planner import PlannedStep, path_identity
+from artifactflow.runner.planned import PlannedStep
 from artifactflow.runner.secrets import shown_value
+from artifactflow.runner.step_execution import StepExecution
 from artifactflow.runner.tracking import MLFLOW, imports_mlflow
 from artifactflow.runs import Run, RunStatus, StepOutcome
 from artifactflow.store import Store

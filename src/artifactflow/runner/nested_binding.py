@@ -14,7 +14,8 @@ from artifactflow.errors import Place, UsageError
 from artifactflow.parameters import Parameter, ParameterType, Value
 from artifactflow.pipeline import EnvironmentMode, Given, Literal, Pipeline, Step
 from artifactflow.read.mlproject import find_manifest, read_component
-from artifactflow.runner.binding import BoundStep, bind
+from artifactflow.runner.binding import bind
+from artifactflow.runner.bound import BoundStep
 
 CALL: Final = "mlflow.run"
 """What a parameter's source is called that a call gave."""

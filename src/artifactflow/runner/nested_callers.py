@@ -9,7 +9,7 @@ from typing import Final
 from artifactflow.errors import ArtifactflowError
 from artifactflow.read.command import parse_command
 from artifactflow.read.imports import local_closure
-from artifactflow.runner.binding import BoundStep
+from artifactflow.runner.bound import BoundStep
 from artifactflow.runner.mentions import word_is_in
 
 CALLS: Final = "calls mlflow.run: its components are reused one by one"

@@ -14,7 +14,8 @@ from artifactflow.pipeline import OutputOf
 from artifactflow.plan import Decision
 from artifactflow.runner.events import Observer
 from artifactflow.runner.nested import Call
-from artifactflow.runner.planner import PlannedStep, Planner
+from artifactflow.runner.planned import PlannedStep
+from artifactflow.runner.planner import Planner
 from artifactflow.runner.record import RecordKeeper
 from artifactflow.runner.scheduler import Scheduler
 from artifactflow.runs import StepOutcome

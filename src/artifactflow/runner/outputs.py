@@ -7,7 +7,7 @@ from pathlib import Path
 
 from artifactflow.contract import Output
 from artifactflow.errors import ContractError, StepFailedError
-from artifactflow.runner.binding import BoundStep
+from artifactflow.runner.bound import BoundStep
 
 
 def matches(bound: BoundStep, output: Output) -> list[Path]:

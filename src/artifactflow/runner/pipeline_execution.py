@@ -5,378 +5,227 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
 
-from artifactflow.artifact import Version
 from artifactflow.errors import ArtifactflowError, InterruptedRunError, StepFailedError
 from artifactflow.executors import Stop
 from artifactflow.fetch.git import working_state
-from artifactflow.pipeline import OutputOf, Stored
+from artifactflow.pipeline import Stored
 from artifactflow.plan import Decision
-from artifactflow.runner.binding import BoundPipeline
-from artifactflow.runner.companions import Companion
-from artifactflow.runner.events import Observer
-from artifactflow.runner.execute import Execution, StepExecution
-from artifactflow.runner.group_commit import Committed, Finished, GroupCommit, moved_aliases
+from artifactflow.runner.bound import BoundPipeline
+from artifactflow.runner.context import RunContext
+from artifactflow.runner.endings import Endings
+from artifactflow.runner.group_commit import GroupCommit
 from artifactflow.runner.interrupts import Interrupts
-from artifactflow.runner.locks import RunLocks
-from artifactflow.runner.nested import Call, NestedCalls
+from artifactflow.runner.means import Means
+from artifactflow.runner.nested import Call
 from artifactflow.runner.nested_steps import CalledSteps
-from artifactflow.runner.options import ChooseExecutor, Options
-from artifactflow.runner.planner import PlannedStep, Planner, needed_by
+from artifactflow.runner.options import Options
+from artifactflow.runner.planned import PlannedStep
+from artifactflow.runner.planner import needed_by
 from artifactflow.runner.record import RecordKeeper
+from artifactflow.runner.reports import Committed, Turn, Worked
 from artifactflow.runner.scheduler import Scheduler
 from artifactflow.runner.space import RunSpace
-from artifactflow.runs import PipelineRun, StepOutcome
-from artifactflow.store import Store
-
-LOCK_LOOK_SECONDS = 0.1
-"""How often a step looks whether another run has finished what it would do itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Worked:
-    """What a worker thread reports: the work of a step is over, or it need not wait for another run any more."""
-
-    position: int
-    execution: StepExecution | None
-    error: BaseException | None = None
+from artifactflow.runner.step_execution import StepExecution
+from artifactflow.runner.workers import Workers
+from artifactflow.runs import PipelineRun
 
 
 class PipelineExecution:
-    """One run. The thread that calls `run` plans, and tells the observer of starts and ends; see also `GroupCommit`."""
+    """One run. The thread that calls `run` starts the steps and takes the reports of all other threads.
 
-    def __init__(
-        self,
-        bound: BoundPipeline,
-        store: Store,
-        locks: RunLocks,
-        options: Options,
-        selected: Collection[str],
-        observer: Observer,
-        *,
-        planner: Planner,
-        choose_executor: ChooseExecutor,
-        nested: NestedCalls,
-        companions: Sequence[Companion] = (),
-    ) -> None:
-        self.bound = bound
-        self.store = store
-        self.locks = locks
-        self.options = options
-        self.selected = selected
-        self.observer = observer
-        self.choose_executor = choose_executor
-        self.nested = nested
-        self.companions = companions
-        self.planner = planner
-        self.scheduler = Scheduler(bound.steps)
-        self.stop = Stop()
-        self.known: dict[OutputOf, Version] = {}
-        self.outcomes: dict[tuple[int, ...], StepOutcome] = {}
-        self.errors: list[ArtifactflowError] = []
-        self.reports: queue.SimpleQueue[_Worked | Committed | Call | None] = queue.SimpleQueue()
-        nested.connect(self.reports.put, self.stop)
-        self.interrupts = Interrupts(lambda: self.reports.put(None))
-        self.running: dict[int, tuple[PlannedStep, float]] = {}
-        self.left_out: dict[int, PlannedStep] = {}
-        self.held: dict[int, Finished | None] = {}
-        self.commits = GroupCommit(store, self.reports.put)
-        self.source = options.source or working_state(bound.pipeline.folder)
-        self.keeper = RecordKeeper(bound, store, options.tracking, self.source)
-        self.called = CalledSteps(self.scheduler, planner, observer, self.keeper)
-        self.space = RunSpace(store, self.keeper.record.id)
-        # As they are now: a step that runs in this process may change them while another is started.
-        self.variables = dict(os.environ)
+    It plans, and tells the observer of starts and ends; see also `Endings`, `Workers` and `GroupCommit`.
+    """
+
+    def __init__(self, bound: BoundPipeline, options: Options, means: Means) -> None:
+        self._bound = bound
+        self._options = options
+        self._means = means
+        self._selected = options.selection.chosen(bound.pipeline.steps)
+        self._left_out: dict[int, PlannedStep] = {}
+        self._running: set[int] = set()
+        self._stop = Stop()
+        self._reports: queue.SimpleQueue[Worked | Committed | Call | None] = queue.SimpleQueue()
+        self._interrupts = Interrupts(lambda: self._reports.put(None))
+        self._jobs = options.jobs or os.cpu_count() or 1
+        means.nested.connect(self._reports.put, self._stop)
+        source = options.source or working_state(bound.pipeline.folder)
+        self._scheduler = Scheduler(bound.steps)
+        self._commits = GroupCommit(means.store, self._reports.put)
+        self._keeper = RecordKeeper(bound, means.store, options.tracking, source)
+        self._called = CalledSteps(self._scheduler, means.planner, means.observer, self._keeper)
+        self._endings = Endings(
+            bound.steps,
+            means,
+            self._scheduler,
+            self._called,
+            self._commits,
+            self._stop,
+            keep_going=options.keep_going,
+        )
+        self._workers = Workers(
+            self._jobs,
+            self._reports.put,
+            called=self._called,
+            locks=means.locks,
+            stop=self._stop,
+            interrupts=self._interrupts,
+        )
+        self._context = RunContext(
+            store=means.store,
+            space=RunSpace(means.store, self._keeper.record.id),
+            observer=means.observer,
+            companions=means.companions,
+            pipeline=bound.pipeline.name,
+            run_id=self._keeper.record.id,
+            source=source,
+            # As they are now: a step that runs in this process may change them while another is started.
+            variables=dict(os.environ),
+        )
 
     def run(self) -> PipelineRun:
         """Run all of it. Raises as `run_pipeline` does."""
         self._refuse_what_is_missing()
-        selected = [step for step in self.bound.steps if step.step.name in self.selected]
-        self.planner.environments.tell(selected, self.observer)
+        selected = [step for step in self._bound.steps if step.step.name in self._selected]
+        self._means.planner.environments.tell(selected, self._means.observer)
         try:
             with (
-                self.interrupts,
-                closing(self.space),
-                closing(self.commits),
-                self.keeper.kept(self.locks, self.outcomes),
+                self._interrupts,
+                closing(self._context.space),
+                closing(self._commits),
+                self._keeper.kept(self._means.locks, self._endings.outcomes),
             ):
                 self._run_steps()
-                self._raise_errors()
+                if self._endings.errors:
+                    raise self._failure()
         except KeyboardInterrupt as error:
-            raise InterruptedRunError(
-                "the run was stopped", hint=f"what is finished is kept; go on with: {self._rerun()}"
-            ) from error
-        return self.keeper.record
+            raise InterruptedRunError("the run was stopped", hint=self._how_to_go_on()) from error
+        return self._keeper.record
 
     def _refuse_what_is_missing(self) -> None:
         """Raise NotFoundError for a stored artifact, or for the outputs of a step left out, before anything runs."""
-        needed = needed_by(self.bound.steps, self.selected)
-        for position, step in enumerate(self.bound.steps):
-            if step.step.name not in self.selected:
-                self.left_out[position] = self.planner.skip(step, needed=step.name in needed)
+        needed = needed_by(self._bound.steps, self._selected)
+        for position, step in enumerate(self._bound.steps):
+            if step.step.name not in self._selected:
+                self._left_out[position] = self._means.planner.skip(step, needed=step.name in needed)
                 continue
             for source in step.inputs.values():
                 if isinstance(source, Stored):
-                    self.store.version(source.ref)
+                    self._means.store.version(source.ref)
 
-    def _rerun(self) -> str:
-        return self.options.rerun or "the same command again"
+    def _failure(self) -> ArtifactflowError:
+        """What is to be raised where steps have failed: their error, or one that names them all."""
+        errors = self._endings.errors
+        if len(errors) > 1:
+            messages = "\n".join(f"- {error.message}" for error in errors)
+            return StepFailedError(f"{len(errors)} steps failed:\n{messages}", hint=self._how_to_go_on())
+        (error,) = errors
+        if isinstance(error, StepFailedError):
+            error.hint = f"{error.hint}\nhint: {self._how_to_go_on()}"
+        return error
+
+    def _how_to_go_on(self) -> str:
+        return f"what is finished is kept; go on with: {self._options.rerun or 'the same command again'}"
 
     # the loop
 
     def _run_steps(self) -> None:
-        jobs = self.options.jobs or os.cpu_count() or 1
-        with ThreadPoolExecutor(jobs, thread_name_prefix="step") as pool:
+        with closing(self._workers):
             try:
                 while True:
-                    idle = self.stop.is_set()
-                    self.called.start_ready(lambda position: self._start(position, pool))
-                    while self.called.places_taken(self.running) < jobs and not idle and self.reports.empty():
-                        position = self.scheduler.next_ready()
+                    idle = self._stop.is_set()
+                    self._called.start_ready(self._start)
+                    while not idle and self._reports.empty() and self._called.places_taken(self._running) < self._jobs:
+                        position = self._scheduler.next_ready()
                         if position is not None:
-                            self._start(position, pool)
-                        idle = position is None or self.stop.is_set()
-                    if idle or self.called:  # who has called waits
-                        self.commits.hurry()
-                    if not self.running and self.commits.is_empty():
+                            self._start(position)
+                        idle = position is None or self._stop.is_set()
+                    if idle or self._called:  # who has called waits
+                        self._commits.hurry()
+                    if not self._running and self._commits.is_empty():
                         return
-                    self._take_report(pool)
+                    self._take_report()
             except BaseException:
-                self._stop_all(pool)
+                self._stop_all()
                 raise
 
-    def _take_report(self, pool: ThreadPoolExecutor) -> None:
+    def _take_report(self) -> None:
         """Wait until a step's work is over, a group is committed, or somebody wants to stop."""
-        report = self.reports.get()
+        report = self._reports.get()
         if isinstance(report, Committed):
-            self._committed(report)
+            self._endings.committed(report)
         elif isinstance(report, Call):
-            self.called.serve(report, self.known, lambda position: self._start(position, pool), self._reuse)
+            self._called.serve(report, self._endings.known, self._start, self._reuse)
         elif report is not None:
-            self._after(report, pool)
-        self.interrupts.check()
+            self._after(report)
+        self._interrupts.check()
 
-    def _stop_all(self, pool: ThreadPoolExecutor) -> None:
+    def _stop_all(self) -> None:
         """End what runs, keep what is finished and the record of each; a second Ctrl-C kills instead of asking."""
-        self.stop.set()
-        while self.running or not self.commits.is_empty():
-            self.commits.hurry()
+        self._stop.set()
+        while self._running or not self._commits.is_empty():
+            self._commits.hurry()
             try:
                 # An error has been raised before; what the others did still has to be kept.
                 with suppress(Exception):
-                    self.called.start_ready(lambda position: self._start(position, pool))
-                    self._take_report(pool)
+                    self._called.start_ready(self._start)
+                    self._take_report()
             except KeyboardInterrupt:
-                self.stop.kill()
+                self._stop.kill()
 
-    def _start(self, position: int, pool: ThreadPoolExecutor) -> None:
-        step = self.scheduler.steps[position]
-        clock = time.monotonic()
-        if position in self.left_out:
-            self._reuse(position, self.left_out[position], clock)
+    # one step
+
+    def _start(self, position: int) -> None:
+        began = time.monotonic()
+        if position in self._left_out:
+            self._reuse(position, self._left_out[position], began)
             return
-        with self.interrupts.allowed():
-            planned = self.called.decided(position, self.planner.plan(step, self.known))
+        with self._interrupts.allowed():
+            planned = self._means.planner.plan(self._scheduler.steps[position], self._endings.known)
+            planned = self._called.decided(position, planned)
         if planned.decision is Decision.REUSE:
-            self._reuse(position, planned, clock)
+            self._reuse(position, planned, began)
         else:
-            self._execute(position, planned, clock, pool)
+            self._execute(Turn(position, planned, began))
 
-    def _execute(self, position: int, planned: PlannedStep, clock: float, pool: ThreadPoolExecutor) -> None:
-        with self.interrupts.allowed():
-            executor = self.choose_executor(planned.bound)
-        if not self.locks.try_acquire(planned.cache_key):
-            self.running[position] = (planned, clock)
-            self.observer.step_printed(planned.name, "another run is doing the same: waiting for it")
-            self.called.submit(position, lambda: self._wait_for_other(position, planned), pool)
+    def _reuse(self, position: int, planned: PlannedStep, began: float) -> None:
+        self._scheduler.release(position)
+        self._endings.reused(Turn(position, planned, began))
+
+    def _execute(self, turn: Turn) -> None:
+        position, planned = turn.position, turn.planned
+        with self._interrupts.allowed():
+            executor = self._means.choose_executor(planned.bound)
+        if not self._means.locks.try_acquire(planned.cache_key):
+            self._running.add(position)
+            self._means.observer.step_printed(planned.name, "another run is doing the same: waiting for it")
+            self._workers.wait_for_other(turn)
             return
-        self.observer.step_started(planned.name, planned.reason)
-        execution = StepExecution(
-            self.store,
-            self.space,
-            planned,
-            executor,
-            self.observer,
-            pipeline=self.bound.pipeline.name,
-            parent=self.keeper.record.id,
-            facts=self.source,
-            variables=self.variables,
-            companions=self.companions,
-            known=self.called.facts(position),
-        )
-        self.nested.serve(position, execution, self.called.of(position))
-        self.running[position] = (planned, clock)
+        self._means.observer.step_started(planned.name, planned.reason)
+        execution = StepExecution(self._context, planned, executor, self._called.facts(position))
+        self._means.nested.serve(position, execution, self._called.of(position))
+        self._running.add(position)
         try:
             execution.prepare()
         except ArtifactflowError as error:
-            self._after(_Worked(position, execution, error), pool)
+            self._after(Worked(turn, execution, error))
             return
         if executor.in_this_thread:
-            self._after(self._worked(position, execution), pool)
+            self._after(self._workers.execute_here(turn, execution))
         else:
-            self.called.submit(position, lambda: self.reports.put(self._worked(position, execution)), pool)
+            self._workers.execute(turn, execution)
 
-    # in threads
-
-    def _worked(self, position: int, execution: StepExecution) -> _Worked:
-        error: BaseException | None = None
-        stop = self.called.stop_of(position, self.stop)
-        try:
-            if execution.executor.in_this_thread:
-                with self.interrupts.allowed():
-                    execution.work(stop)
+    def _after(self, worked: Worked) -> None:
+        position = worked.turn.position
+        self._running.remove(position)
+        self._scheduler.release(position)
+        if worked.execution is None:
+            if self._stop.is_set():
+                self._endings.stopped(worked.turn)
             else:
-                execution.work(stop)
-        except BaseException as raised:
-            error = raised
-        return _Worked(position, execution, error)
-
-    def _wait_for_other(self, position: int, planned: PlannedStep) -> None:
-        while not self.locks.try_acquire(planned.cache_key):
-            if self.called.stop_of(position, self.stop).wait(LOCK_LOOK_SECONDS):
-                break
-        else:
-            self.locks.release(planned.cache_key)
-        self.reports.put(_Worked(position, None))
-
-    # back in the thread of `run`
-
-    def _after(self, worked: _Worked, pool: ThreadPoolExecutor) -> None:
-        position = worked.position
-        planned, clock = self.running.pop(position)
-        self.scheduler.release(position)
-        if worked.execution is None and not self.stop.is_set():
-            self._start(position, pool)
-        elif worked.execution is None:
-            stopped = InterruptedRunError(f"step {planned.name} was stopped")
-            self._ended_badly(position, planned, stopped, None, clock)
+                self._start(position)
         elif worked.error is not None:
-            self._fail(position, planned, worked.execution, worked.error, clock)
+            self._endings.failed(worked.turn, worked.execution, worked.error)
         else:
-            worked.execution.pack_log()
-            self._number_in_order(position, Finished(position, planned, clock, worked.execution))
-
-    def _reuse(self, position: int, planned: PlannedStep, clock: float) -> None:
-        self.scheduler.release(position)
-        if planned.reused is None:
-            self._end(position, StepOutcome(planned.name, planned.decision.value, planned.reason))
-            self._number_in_order(position, None)
-            self.scheduler.settle(position)
-            return
-        versions = {key: self.store.version(ref) for key, ref in planned.reused.outputs.items()}
-        self._number_in_order(position, Finished(position, planned, clock, Execution(planned.reused, versions)))
-
-    def _number_in_order(self, position: int, finished: Finished | None) -> None:
-        """Let the step be committed, and the cells that waited for it; or hold it until those before it are.
-
-        None stands for one that failed: it has no versions to number, and nobody has to wait for them.
-        """
-        if not self.scheduler.may_number(position):
-            self.held[position] = finished
-            return
-        while True:
-            if finished is not None:
-                self._number(finished)
-            following = self.scheduler.number(position)
-            if following is None or following not in self.held:
-                return
-            position, finished = following, self.held.pop(following)
-
-    def _number(self, finished: Finished) -> None:
-        if isinstance(finished.execution, Execution) and not self._moves_names(finished, finished.execution):
-            self._settled(finished, finished.execution)
-        else:
-            self.commits.add(finished)
-
-    def _moves_names(self, finished: Finished, reused: Execution) -> bool:
-        """Whether reusing moves `latest`, as running would: it may have moved on, or be about to with a cell before."""
-        return finished.planned.decision is Decision.REUSE and (
-            (bool(finished.planned.bound.cell) and not self.commits.is_empty())
-            or any(
-                self.store.alias_state(name, alias).number != number for name, number, alias in moved_aliases(reused)
-            )
-        )
-
-    def _committed(self, committed: Committed) -> None:
-        self.commits.settled(committed)
-        if committed.error is not None:
-            raise committed.error
-        for finished, outcome in zip(committed.group, committed.outcomes, strict=True):
-            if isinstance(outcome, Execution):
-                self._settled(finished, outcome)
-            elif not isinstance(finished.execution, StepExecution):
-                continue  # the record of what is reused is there already
-            elif finished.failure is None:
-                self._fail(finished.position, finished.planned, finished.execution, outcome, finished.clock)
-            else:
-                finished.execution.settle()
-                self._ended_badly(
-                    finished.position, finished.planned, outcome, finished.execution.run.id, finished.clock
-                )
-
-    def _settled(self, finished: Finished, execution: Execution) -> None:
-        """What the step made is in the store: tell the observer and those that waited for it."""
-        planned = finished.planned
-        if isinstance(finished.execution, StepExecution):
-            finished.execution.settle()
-            self.locks.release(planned.cache_key)
-        self.known |= {OutputOf(planned.name, key): version for key, version in execution.outputs.items()}
-        self.planner.settled(planned.name, execution.run.id)
-        outcome = StepOutcome(
-            planned.name, planned.decision.value, planned.reason, execution.run.id, execution.run.outputs
-        )
-        self._end(finished.position, replace(outcome, seconds=time.monotonic() - finished.clock))
-        self.scheduler.settle(finished.position)
-
-    def _fail(
-        self, position: int, planned: PlannedStep, execution: StepExecution, error: BaseException, clock: float
-    ) -> None:
-        """Have it recorded that a step failed, and stop at once where that ends the run."""
-        execution.fail(error)
-        self.commits.add(Finished(position, planned, clock, execution, error))
-        if isinstance(error, InterruptedRunError):
-            return
-        if not isinstance(error, ArtifactflowError):
-            raise error
-        told = self.called.error_of(position, error)
-        if told is None:
-            return
-        self.errors.append(told)
-        if not self.options.keep_going:
-            self.stop.set()
-
-    def _ended_badly(
-        self, position: int, planned: PlannedStep, error: BaseException | None, run_id: str | None, clock: float
-    ) -> None:
-        """That the step failed, or was stopped, is in the store: tell the observer, and of all that needs it."""
-        self.locks.release(planned.cache_key)
-        stopped = isinstance(error, (InterruptedRunError, KeyboardInterrupt))
-        outcome = StepOutcome(planned.name, "STOPPED" if stopped else "FAILED", planned.reason, run_id)
-        self._end(position, replace(outcome, seconds=time.monotonic() - clock))
-        for dropped in self.scheduler.drop(position):
-            self._end(dropped, StepOutcome(self.bound.steps[dropped].name, "BLOCKED", f"needs {planned.name}"))
-            self._number_in_order(dropped, None)
-        self._number_in_order(position, None)
-
-    def _end(self, position: int, outcome: StepOutcome) -> None:
-        self.outcomes[self.scheduler.order(position)] = outcome
-        self.observer.step_ended(outcome)
-        self.called.ended(position, outcome)
-
-    def _raise_errors(self) -> None:
-        if not self.errors:
-            return
-        first, *more = self.errors
-        if not more:
-            if isinstance(first, StepFailedError):
-                first.hint = f"{first.hint}\nhint: what is finished is kept; go on with: {self._rerun()}"
-            raise first
-        messages = "\n".join(f"- {error.message}" for error in self.errors)
-        raise StepFailedError(
-            f"{len(self.errors)} steps failed:\n{messages}",
-            hint=f"what is finished is kept; go on with: {self._rerun()}",
-        )
+            self._endings.succeeded(worked.turn, worked.execution)

@@ -13,16 +13,20 @@ from artifactflow.artifact import Version
 from artifactflow.errors import NotFoundError
 from artifactflow.pipeline import Given, OutputOf, Pipeline
 from artifactflow.read.component import load_component
-from artifactflow.runner.binding import BoundPipeline, bind
+from artifactflow.runner.binding import bind
+from artifactflow.runner.bound import BoundPipeline
 from artifactflow.runner.bridge import Bridge
+from artifactflow.runner.companions import Companion
 from artifactflow.runner.environments import EnvironmentExecutor, Environments
 from artifactflow.runner.events import Observer, Silent
 from artifactflow.runner.inline import InlineChoice
 from artifactflow.runner.locks import RunLocks
+from artifactflow.runner.means import Means
 from artifactflow.runner.nested import NestedCalls
 from artifactflow.runner.options import ChooseExecutor, Options
 from artifactflow.runner.pipeline_execution import PipelineExecution
-from artifactflow.runner.planner import PlannedStep, Planner, needed_by
+from artifactflow.runner.planned import PlannedStep
+from artifactflow.runner.planner import Planner, needed_by
 from artifactflow.runner.secrets import refuse_secret_option, warnings_of
 from artifactflow.runner.space import clear
 from artifactflow.runner.tracking import Tracking
@@ -87,18 +91,9 @@ def run_pipeline(
             told.warned(warning)
         reconcile(store, locks)
         planner = _planner(bound, store, chosen, environments)
-        return PipelineExecution(
-            bound,
-            store,
-            locks,
-            chosen,
-            selected,
-            told,
-            planner=planner,
-            choose_executor=choose,
-            companions=[*([tracking] if chosen.tracking else []), bridge, nested],
-            nested=nested,
-        ).run()
+        companions: list[Companion] = [*([tracking] if chosen.tracking else []), bridge, nested]
+        means = Means(store, locks, told, planner, choose, nested, companions)
+        return PipelineExecution(bound, chosen, means).run()
 
 
 def _secret_warnings(bound: BoundPipeline, selected: Collection[str]) -> Iterator[str]:

@@ -7,15 +7,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from artifactflow.runner.binding import BoundStep
+from artifactflow.runner.bound import BoundStep
 
 
 class Scheduler:
-    """Keeps the order. Steps are known by their position in the order of the pipeline.
-
-    Registering follows matrix order: the cells of a matrix step make versions of the same artifacts, and these are
-    numbered in matrix order whatever cell is done first. So a cell whose work is done waits for those before it.
-    """
+    """Keeps the order. Steps are known by their position in the order of the pipeline."""
 
     def __init__(self, steps: Sequence[BoundStep]) -> None:
         self.steps = list(steps)
@@ -30,17 +26,7 @@ class Scheduler:
         self._held_folders: dict[Path, tuple[int, list[int]]] = {}
         self._callers: dict[int, int] = {}
         self._called_ready: list[int] = []
-        self._cell_before: dict[int, int] = {}
-        self._cell_after: dict[int, int] = {}
-        newest: dict[str, int] = {}
-        for position, step in enumerate(steps):
-            if step.cell:
-                if step.step.name in newest:
-                    self._cell_before[position] = newest[step.step.name]
-                    self._cell_after[newest[step.step.name]] = position
-                newest[step.step.name] = position
         self._settled: set[int] = set()
-        self._numbered: set[int] = set()
 
     def next_ready(self) -> int | None:
         """The first step that may start now; it counts as started. None where there is none."""
@@ -87,16 +73,6 @@ class Scheduler:
         """By which steps are listed: as in the pipeline, each with those that it called after it."""
         caller = self._callers.get(position)
         return (position,) if caller is None else (*self.order(caller), position)
-
-    def may_number(self, position: int) -> bool:
-        """Whether the versions of the cells before it have their numbers, or never will, so that its own can."""
-        before = self._cell_before.get(position)
-        return before is None or before in self._numbered
-
-    def number(self, position: int) -> int | None:
-        """Its versions are next to get their numbers, or never will; returns the cell that comes after it, if any."""
-        self._numbered.add(position)
-        return self._cell_after.get(position)
 
     def settle(self, position: int) -> None:
         """The step's outputs are known (or never will be, see `drop`): those that waited for it may start."""

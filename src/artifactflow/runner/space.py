@@ -23,7 +23,9 @@ from artifactflow.store.files import os_errors, remove
 from artifactflow.store.logs import PACK_NAME, LogPack
 
 LOG_NAME: Final = "log"
+INPUTS_NAME: Final = "inputs"
 OUTPUTS_NAME: Final = "outputs"
+METADATA_NAME: Final = "metadata.json"
 
 LONGEST_LOG: Final = 1024 * 1024
 """Where the log in a folder that is handed on has become longer, it is begun anew."""
@@ -88,7 +90,7 @@ class RunSpace:
                 return
         except OSError:
             pass  # a step that takes its own folder apart has ended well all the same
-        for name in ("inputs", OUTPUTS_NAME, "metadata.json", LOG_NAME):
+        for name in (INPUTS_NAME, OUTPUTS_NAME, METADATA_NAME, LOG_NAME):
             discard(folder / name)
         with suppress(OSError):
             folder.rmdir()  # what a companion has put there stays

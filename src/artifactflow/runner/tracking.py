@@ -14,13 +14,13 @@ from artifactflow.errors import ArtifactflowError, UsageError
 from artifactflow.executors import Stop
 from artifactflow.read.command import parse_command
 from artifactflow.read.imports import imports_of, local_closure
-from artifactflow.runner.binding import BoundPipeline, BoundStep
+from artifactflow.runner.bound import BoundPipeline, BoundStep
 from artifactflow.runner.mentions import is_mentioned, word_is_in
 from artifactflow.runs import Run
 from artifactflow.trackers import Settings
 from artifactflow.trackers.choice import mlflow_address
-from artifactflow.tracking import TrackerProcess, folder_of, has_open_runs
 from artifactflow.tracking.questions import Questions
+from artifactflow.tracking.start import TrackerProcess, folder_of, has_open_runs
 
 ANSWER_SECONDS: Final = 60.0
 """How long a step that logs to MLflow by itself waits for its run; without one it makes a run of its own."""
