@@ -11,7 +11,8 @@ from artifactflow.adopt.path_uses import PathUses, is_within
 from artifactflow.artifact import check_name
 from artifactflow.contract import DEFAULT_OUTPUT_TYPE, Output, stem
 from artifactflow.errors import UsageError
-from artifactflow.read.orchestration.symbols import Kind, Text
+from artifactflow.read.orchestration.symbols import Kind
+from artifactflow.read.orchestration.texts import Text
 from artifactflow.read.orchestration.tracking import ArtifactUse, TrackingUse
 
 TRACKERS = {"wandb": "W&B", "mlflow": "MLflow"}

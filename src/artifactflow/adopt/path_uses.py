@@ -13,7 +13,8 @@ from typing import Final
 
 from artifactflow.errors import Place
 from artifactflow.read.orchestration.known_calls import Call
-from artifactflow.read.orchestration.symbols import Kind, Reference, Symbol, Text, parts_of, text_of
+from artifactflow.read.orchestration.symbols import Kind, Reference, Symbol
+from artifactflow.read.orchestration.texts import Text, parts_of, text_of
 from artifactflow.read.orchestration.walk import Walker
 from artifactflow.read.source import read_source
 

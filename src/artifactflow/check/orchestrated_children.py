@@ -15,7 +15,8 @@ from artifactflow.parameters import Required, Value
 from artifactflow.read.imports import imports_of, local_closure
 from artifactflow.read.mlproject import find_manifest
 from artifactflow.read.orchestration.orchestrated import ChildRun, Orchestrator
-from artifactflow.read.orchestration.symbols import Kind, Text
+from artifactflow.read.orchestration.symbols import Kind
+from artifactflow.read.orchestration.texts import Text
 from artifactflow.read.source import read_text
 
 MOST_FOLDERS_UP = 6

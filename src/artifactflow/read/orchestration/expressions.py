@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
-from artifactflow.read.orchestration.known_calls import ARGUMENTS, BUILTINS, Call, item_of, last_part, result_of
+from artifactflow.read.orchestration.known_calls import ARGUMENTS, BUILTINS, Call, item_of, result_of
 from artifactflow.read.orchestration.symbols import (
     ROOT,
     UNKNOWN,
@@ -28,11 +28,9 @@ from artifactflow.read.orchestration.symbols import (
     Unknown,
     either,
     items,
-    join,
-    join_path,
-    parent,
     table,
 )
+from artifactflow.read.orchestration.texts import join, join_path, last_part, parent
 from artifactflow.read.script import constants
 from artifactflow.read.source import Source
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,18 +17,14 @@ from artifactflow.read.orchestration.symbols import (
     Entry,
     Handle,
     Items,
-    Joined,
     Kind,
     Reference,
     Symbol,
     Table,
     items,
-    join,
-    join_path,
-    literal_of,
-    parent,
     table,
 )
+from artifactflow.read.orchestration.texts import join, join_path, last_part, literal_of, parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +157,6 @@ def _format(call: Call) -> Symbol:
 
 def _basename(call: Call) -> Symbol:
     return last_part(call.arguments[0]) if call.arguments else UNKNOWN
-
-
-def last_part(path: Symbol) -> Symbol:
-    """The name of a path without its folder."""
-    if isinstance(path, Constant) and isinstance(path.value, str):
-        return Constant(posixpath.basename(path.value))
-    if isinstance(path, Joined) and isinstance(path.parts[-1], str) and "/" in path.parts[-1]:
-        return Constant(posixpath.basename(path.parts[-1]))
-    return UNKNOWN
 
 
 def _split(call: Call) -> Symbol:

@@ -11,7 +11,8 @@ from typing import Final
 
 from artifactflow.errors import Place
 from artifactflow.parameters import Value
-from artifactflow.read.orchestration.symbols import ROOT, Constant, Kind, Reference, Symbol, Text, parts_of, text_of
+from artifactflow.read.orchestration.symbols import ROOT, Constant, Kind, Reference, Symbol
+from artifactflow.read.orchestration.texts import Text, parts_of, text_of
 
 Config = Mapping[str, tuple[Value, Place]]
 """The values of a config file by key path (`etl.min_price`, `main.steps.0`), and where each stands."""

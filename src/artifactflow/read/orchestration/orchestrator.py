@@ -32,10 +32,8 @@ from artifactflow.read.orchestration.symbols import (
     Reference,
     Symbol,
     Table,
-    Text,
-    literal_of,
-    text_of,
 )
+from artifactflow.read.orchestration.texts import Text, literal_of, text_of
 from artifactflow.read.orchestration.walk import Walker
 from artifactflow.read.source import Source, parse_source, read_text
 

@@ -10,17 +10,8 @@ from typing import Final
 from artifactflow.errors import Place
 from artifactflow.read.orchestration.orchestrated import ChildRun, ParameterSource, artifacts_in, source_of, target_of
 from artifactflow.read.orchestration.shell_words import Operator, Word, Words
-from artifactflow.read.orchestration.symbols import (
-    UNKNOWN,
-    Constant,
-    Joined,
-    Kind,
-    Reference,
-    Symbol,
-    join,
-    join_path,
-    literal_of,
-)
+from artifactflow.read.orchestration.symbols import UNKNOWN, Constant, Joined, Kind, Reference, Symbol
+from artifactflow.read.orchestration.texts import join, join_path, literal_of
 
 _shebang: Final = re.compile(r"#!\s*\S*?(env\s+)?(ba|z|k|da)?sh\b")
 _assignment: Final = re.compile(r"([A-Za-z_]\w*)=", re.ASCII)

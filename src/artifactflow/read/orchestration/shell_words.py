@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from artifactflow.errors import Place
-from artifactflow.read.orchestration.symbols import UNKNOWN, Constant, Kind, Reference, Symbol, Unknown, join
+from artifactflow.read.orchestration.symbols import UNKNOWN, Constant, Kind, Reference, Symbol, Unknown
+from artifactflow.read.orchestration.texts import join
 
 Word = tuple[Symbol, Place]
 

@@ -12,17 +12,8 @@ from typing import Final
 
 from artifactflow.errors import ContractError, Place
 from artifactflow.read.orchestration.known_calls import Call
-from artifactflow.read.orchestration.symbols import (
-    NO_TEXT,
-    UNKNOWN,
-    Constant,
-    Handle,
-    Kind,
-    Symbol,
-    Table,
-    Text,
-    text_of,
-)
+from artifactflow.read.orchestration.symbols import UNKNOWN, Constant, Handle, Kind, Symbol, Table
+from artifactflow.read.orchestration.texts import NO_TEXT, Text, text_of
 from artifactflow.read.orchestration.walk import Walker
 from artifactflow.read.source import Source, parse_source, read_source
 

@@ -32,9 +32,9 @@ from artifactflow.read.orchestration.symbols import (
     Table,
     either,
     items,
-    literal_of,
     table,
 )
+from artifactflow.read.orchestration.texts import literal_of
 from artifactflow.read.source import Source
 
 Observer = Callable[[Call], Symbol | None]
