@@ -13,7 +13,7 @@ from artifactflow.contract import DEFAULT_OUTPUT_TYPE, Output, stem
 from artifactflow.errors import UsageError
 from artifactflow.read.orchestration.symbols import Kind
 from artifactflow.read.orchestration.texts import Text
-from artifactflow.read.orchestration.tracking import ArtifactUse, TrackingUse
+from artifactflow.read.orchestration.tracking_uses import ArtifactUse, TrackingUse
 
 TRACKERS = {"wandb": "W&B", "mlflow": "MLflow"}
 

@@ -19,7 +19,8 @@ from artifactflow.read.environment import read_environment_entries
 from artifactflow.read.mlproject import EnvironmentFile, Manifest, read_manifest
 from artifactflow.read.orchestration.orchestrated import Orchestrator
 from artifactflow.read.orchestration.orchestrator import read_orchestrator
-from artifactflow.read.orchestration.tracking import TrackingUse, read_tracking
+from artifactflow.read.orchestration.tracking import read_tracking
+from artifactflow.read.orchestration.tracking_uses import TrackingUse
 from artifactflow.read.paths import is_file
 from artifactflow.read.pipeline import read_pipeline
 from artifactflow.read.requirements import Entry

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from artifactflow.errors import ArtifactflowError, ContractError, NotFoundError, OutsideError
 from artifactflow.read.orchestration.symbols import Kind
 from artifactflow.read.orchestration.texts import Text
-from artifactflow.read.orchestration.tracking import TrackingUse, read_tracking, read_tracking_text
+from artifactflow.read.orchestration.tracking import read_tracking, read_tracking_text
+from artifactflow.read.orchestration.tracking_uses import TrackingUse
 
 CLEAN = """
     import argparse
