@@ -16,7 +16,7 @@ from artifactflow.errors import ContractError, Place
 from artifactflow.formats import format_of_type_name
 from artifactflow.parameters import REQUIRED, Required, Value
 from artifactflow.read.signature import SCALAR_TYPES, OptionFacts, Slot, contract_from_slots
-from artifactflow.read.source import nodes_of, parse_source, read_text
+from artifactflow.read.source import imported_names, nodes_of, parse_source, read_text
 
 LIBRARY = "artifactflow"
 
@@ -56,14 +56,8 @@ def _imported_names(module: ast.Module) -> dict[str, str]:
     """Local names to dotted origins: {'pd': 'pandas', 'Input': 'artifactflow.Input'}."""
     names: dict[str, str] = {}
     for statement in nodes_of(module):
-        if isinstance(statement, ast.Import):
-            for alias in statement.names:
-                names[alias.asname or alias.name.partition(".")[0]] = (
-                    alias.name if alias.asname else alias.name.partition(".")[0]
-                )
-        elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
-            for alias in statement.names:
-                names[alias.asname or alias.name] = f"{statement.module}.{alias.name}"
+        if isinstance(statement, ast.Import) or (isinstance(statement, ast.ImportFrom) and not statement.level):
+            names |= imported_names(statement)
     return names
 
 

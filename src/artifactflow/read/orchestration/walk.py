@@ -35,7 +35,7 @@ from artifactflow.read.orchestration.symbols import (
     table,
 )
 from artifactflow.read.orchestration.texts import literal_of
-from artifactflow.read.source import Source
+from artifactflow.read.source import Source, imported_names
 
 Observer = Callable[[Call], Symbol | None]
 """Is told of each call, and may say what it gives; None leaves that to the rest."""
@@ -127,16 +127,11 @@ class Walker(Expressions):
                         self.evaluate(child)
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        self.scope.names.update({name: Imported(origin) for name, origin in imported_names(node).items()})
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                first = alias.name.partition(".")[0]
-                self.modules.add(first)
-                self.scope.names[alias.asname or first] = Imported(alias.name if alias.asname else first)
-            return
-        module = "." * node.level + (node.module or "")
-        self.modules.add(module.partition(".")[0])
-        for alias in node.names:
-            self.scope.names[alias.asname or alias.name] = Imported(f"{module}.{alias.name}")
+            self.modules.update(alias.name.partition(".")[0] for alias in node.names)
+        elif node.module and not node.level:
+            self.modules.add(node.module.partition(".")[0])
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, instance: Handle | None = None) -> Function:
         role = ""

@@ -16,7 +16,7 @@ from artifactflow.errors import ContractError, NotFoundError, OutsideError, Plac
 from artifactflow.read.paths import is_file
 from artifactflow.read.script.constants import evaluate
 from artifactflow.read.script.static_values import UNKNOWN, EnumMember, Imported, Members
-from artifactflow.read.source import nodes_of, parse_source
+from artifactflow.read.source import imported_names, nodes_of, parse_source
 
 LARGEST_FILE: Final = 2 * 1024 * 1024
 """Bytes. A script that a person wrote is far smaller."""
@@ -122,10 +122,10 @@ def _module_names(tree: ast.Module, folder: Path | None, file: str) -> tuple[dic
     for statement in hidden:
         names.update(dict.fromkeys(_bound(statement), UNKNOWN))
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            names.update(imported_names(statement))
+            names.update(_imports(statement))
     for statement in statements[len(hidden) :]:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            names.update(imported_names(statement))
+            names.update(_imports(statement))
         for name, value in _definitions(statement, names):
             mutable = isinstance(value, (list, dict, set)) and name in changed
             names[name] = UNKNOWN if mutable or opaque or counts[name] > 1 else value
@@ -168,18 +168,8 @@ def bound_names(node: ast.AST) -> Iterator[str]:
             yield part.name
 
 
-def imported_names(statement: ast.Import | ast.ImportFrom) -> dict[str, object]:
-    """The names that an import binds; a relative one keeps its dots: `.cli.build_parser`."""
-    found: dict[str, object] = {}
-    for alias in statement.names:
-        if isinstance(statement, ast.Import):
-            # `import a.b` binds a; `import a.b as c` binds a.b.
-            name = alias.asname or alias.name.partition(".")[0]
-            found[name] = Imported(alias.name if alias.asname else name)
-        elif alias.name != "*":
-            origin = "." * statement.level + (f"{statement.module}." if statement.module else "")
-            found[alias.asname or alias.name] = Imported(origin + alias.name)
-    return found
+def _imports(statement: ast.Import | ast.ImportFrom) -> dict[str, object]:
+    return {name: Imported(origin) for name, origin in imported_names(statement).items()}
 
 
 def _definitions(statement: ast.stmt, names: Mapping[str, object]) -> Iterator[tuple[str, object]]:

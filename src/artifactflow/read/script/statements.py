@@ -15,9 +15,10 @@ from itertools import count
 from typing import Final, Literal
 
 from artifactflow.read.script.constants import Evaluator
-from artifactflow.read.script.module_constants import Module, bound_names, imported_names, qualified_name
+from artifactflow.read.script.module_constants import Module, bound_names, qualified_name
 from artifactflow.read.script.script_objects import Class, Frame, Function, Instance
-from artifactflow.read.script.static_values import UNKNOWN, Members, elements_of, is_scalar, truth_of
+from artifactflow.read.script.static_values import UNKNOWN, Imported, Members, elements_of, is_scalar, truth_of
+from artifactflow.read.source import imported_names
 
 MOST_TURNS: Final = 200
 """Turns of a loop over a list that stands in the script."""
@@ -228,8 +229,8 @@ class Statements(Evaluator):
         return None
 
     def _on_import(self, statement: ast.Import | ast.ImportFrom) -> Flow:
-        for name, value in imported_names(statement).items():
-            self.bind(name, value)
+        for name, origin in imported_names(statement).items():
+            self.bind(name, Imported(origin))
         return None
 
     _on_importfrom = _on_import
