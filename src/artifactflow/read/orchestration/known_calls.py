@@ -9,15 +9,20 @@ from typing import Any, Final
 
 from artifactflow.errors import Place
 from artifactflow.parameters import Value
+from artifactflow.read.orchestration.members import item_of
 from artifactflow.read.orchestration.symbols import (
     MOST_ITEMS,
     ROOT,
     UNKNOWN,
+    Class,
     Constant,
     Entry,
+    Function,
     Handle,
+    Imported,
     Items,
     Kind,
+    Method,
     Reference,
     Symbol,
     Table,
@@ -47,6 +52,24 @@ class Call:
         if position is not None and position < len(self.arguments):
             return self.arguments[position]
         return next((self.keywords[name].value for name in names if name in self.keywords), None)
+
+
+def name_of_callee(callee: Symbol) -> tuple[str, Symbol]:
+    """The `name` and the `receiver` of a call of `callee`."""
+    match callee:
+        case Imported(name):
+            return name, UNKNOWN
+        case Method(Handle(kind) as receiver, name):
+            return f"{kind}.{name}", receiver
+        case Method(receiver, name):
+            return f".{name}", receiver
+        case Reference(Kind.CONFIG | Kind.RUN | Kind.VARIABLE as kind, key):
+            # A method of what is known by name only: `config["etl"].get`, `run.wait`.
+            base, _, method = key.rpartition(".")
+            return f".{method}", Reference(kind, base)
+        case Function(node) | Class(node):
+            return node.name, UNKNOWN
+    return "", UNKNOWN
 
 
 BUILTINS: Final = frozenset(dir(builtins))
@@ -111,22 +134,6 @@ def _extended(call: Call) -> Symbol:
     """`config.get("key", …)`, and the same of a dict whose keys are known or of the arguments as a dict."""
     key = call.arguments[0] if call.arguments else UNKNOWN
     return item_of(call.receiver, key)
-
-
-def item_of(base: Symbol, key: Symbol) -> Symbol:
-    """What `base[key]` gives."""
-    if not isinstance(key, Constant) or isinstance(key.value, float):
-        return UNKNOWN
-    match base:
-        case Table(entries):
-            return entries[str(key.value)].value if str(key.value) in entries else UNKNOWN
-        case Items(elements) if isinstance(key.value, int) and -len(elements) <= key.value < len(elements):
-            return elements[key.value]
-        case Reference(Kind.CONFIG, name):
-            return Reference(Kind.CONFIG, f"{name}.{key.value}" if name else str(key.value))
-        case Handle("arguments") if isinstance(key.value, str):
-            return Reference(Kind.PARAMETER, key.value)
-    return UNKNOWN
 
 
 def _format(call: Call) -> Symbol:

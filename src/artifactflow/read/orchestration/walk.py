@@ -14,12 +14,15 @@ from typing import Final
 
 from artifactflow.errors import ContractError
 from artifactflow.read.orchestration.expressions import MOST_EVALUATIONS, Expressions
+from artifactflow.read.orchestration.gates import gate_of, gate_of_pattern
 from artifactflow.read.orchestration.known_calls import Call
+from artifactflow.read.orchestration.loops import Loops
+from artifactflow.read.orchestration.operators import combined
+from artifactflow.read.orchestration.parameters import bound_parameters
 from artifactflow.read.orchestration.symbols import (
     UNKNOWN,
     Class,
     Constant,
-    Entry,
     Function,
     Handle,
     Imported,
@@ -32,7 +35,6 @@ from artifactflow.read.orchestration.symbols import (
     Table,
     either,
     items,
-    table,
 )
 from artifactflow.read.orchestration.texts import literal_of
 from artifactflow.read.source import Source, imported_names
@@ -62,7 +64,7 @@ class Walker(Expressions):
         self._walked: set[ast.AST] = set()
         self._active: list[ast.AST] = []
         self._returned: list[list[Symbol]] = []
-        self._assigned: dict[ast.AST, set[str]] = {}
+        self._loops = Loops()
 
     def walk(self) -> None:
         """Follow the module, then each function that nothing in it called.
@@ -98,13 +100,13 @@ class Walker(Expressions):
             case ast.AnnAssign(target, _, value) if value is not None:
                 self.assign(target, self.evaluate(value))
             case ast.AugAssign(target, operator, value):
-                self.assign(target, self.operation(operator, self.evaluate(target), self.evaluate(value)))
+                self.assign(target, combined(operator, self.evaluate(target), self.evaluate(value)))
             case ast.If():
                 self._if(node)
             case ast.For() | ast.AsyncFor():
                 self._for(node)
             case ast.While(test, body, orelse):
-                self.forget(self._loop_names(node))
+                self.forget(self._loops.names_of(node))
                 self.evaluate(test)
                 self._branches([body])
                 self.statements(orelse)
@@ -116,7 +118,7 @@ class Walker(Expressions):
                 self.statements(final)
             case ast.Match(subject, cases):
                 self.evaluate(subject)
-                self._branches([case.body for case in cases], [_pattern_gate(case) for case in cases])
+                self._branches([case.body for case in cases], [gate_of_pattern(case) for case in cases])
             case ast.Return(value):
                 symbol = self.evaluate(value) if value else Constant(None)
                 if self._returned:
@@ -178,7 +180,7 @@ class Walker(Expressions):
             if test == Constant(False):
                 continue
             bodies.append(clause.body)
-            gates.append(self._gate(clause.test))
+            gates.append(gate_of(clause.test, self.evaluate))
             if test == Constant(True):
                 rest = []
                 break
@@ -201,23 +203,6 @@ class Walker(Expressions):
             scopes.append(scope)
         self.scope.merge(scopes)
 
-    def _gate(self, test: ast.expr) -> str | None:
-        """The step's name in `"clean" in active_steps` and `step == "clean"`."""
-        if isinstance(test, ast.BoolOp):
-            # `steps == "all" or "clean" in steps`: the membership names the step.
-            gates = [(not _is_membership(value), gate) for value in test.values if (gate := self._gate(value))]
-            return min(gates, key=lambda each: each[0])[1] if gates else None
-        if not isinstance(test, ast.Compare) or len(test.ops) != 1:
-            return None
-        left, right = test.left, test.comparators[0]
-        if isinstance(test.ops[0], ast.In):
-            return literal_of(self.evaluate(left))
-        if isinstance(test.ops[0], ast.Eq):
-            for one, other in ((left, right), (right, left)):
-                if "step" in ast.unparse(one).lower():
-                    return literal_of(self.evaluate(other))
-        return None
-
     @contextmanager
     def _gated(self, gate: str | None) -> Iterator[None]:
         if gate is None:
@@ -239,10 +224,10 @@ class Walker(Expressions):
             iterated = items(tuple(Constant(key) for key in iterated.entries))
         found = iterated.items if isinstance(iterated, Items) else None
         # Where the body asks which step it has, a config's list of steps is what runs by default, not what can run.
-        if isinstance(iterated, Reference) and iterated.kind is Kind.CONFIG and not self._asks(node):
+        if isinstance(iterated, Reference) and iterated.kind is Kind.CONFIG and not self._loops.asks(node):
             found = self.config_items(iterated.name)
         if found is None:
-            self.forget(self._loop_names(node))
+            self.forget(self._loops.names_of(node))
             self.assign(node.target, UNKNOWN)
             self._branches([node.body])
         else:
@@ -254,35 +239,6 @@ class Walker(Expressions):
                 with self._gated(literal_of(symbol) if isinstance(iterated, Reference) else None):
                     self.statements(node.body)
         self.statements(node.orelse)
-
-    def _asks(self, node: ast.For | ast.AsyncFor) -> bool:
-        """Whether the body compares the loop's variable with something."""
-        names = {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
-        for inner in (inner for statement in node.body for inner in ast.walk(statement)):
-            self.evaluations += 1
-            if self.evaluations > MOST_EVALUATIONS:
-                return True
-            if isinstance(inner, (ast.Compare, ast.Match)):
-                subject = [inner.left, *inner.comparators] if isinstance(inner, ast.Compare) else [inner.subject]
-                if any(isinstance(name, ast.Name) and name.id in names for name in subject):
-                    return True
-        return False
-
-    def _loop_names(self, loop: ast.AST) -> set[str]:
-        """The names that a loop assigns. Each loop is looked through once, however many are around it."""
-        if loop not in self._assigned:
-            names: set[str] = set()
-            rest = list(ast.iter_child_nodes(loop))
-            while rest:
-                node = rest.pop()
-                if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
-                    names |= self._loop_names(node)
-                    continue
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                    names.add(node.id)
-                rest.extend(ast.iter_child_nodes(node))
-            self._assigned[loop] = names
-        return self._assigned[loop]
 
     def _with(self, with_items: list[ast.withitem], body: list[ast.stmt]) -> None:
         entered = []
@@ -324,7 +280,7 @@ class Walker(Expressions):
         self._active.append(node)
         self._returned.append([])
         with self._new_scope(Scope(function.scope)) as scope:
-            scope.names.update(self._bound(function, call))
+            scope.names.update(bound_parameters(function, call, self.evaluate))
             self.statements(node.body)
         self._active.pop()
         returned = self._returned.pop()
@@ -334,48 +290,3 @@ class Walker(Expressions):
         for symbol in returned[1:]:
             result = either(result, symbol)
         return result
-
-    def _bound(self, function: Function, call: Call) -> dict[str, Symbol]:
-        """The function's parameters: what the call gives, the default, or what the decorator says fills them."""
-        arguments = function.node.args
-        positional = [*arguments.posonlyargs, *arguments.args]
-        bound: dict[str, Symbol] = {}
-        if function.instance is not None and positional:
-            bound[positional.pop(0).arg] = function.instance
-        first = positional[0].arg if positional else None
-        bound.update({argument.arg: symbol for argument, symbol in zip(positional, call.arguments, strict=False)})
-        named = [*positional, *arguments.kwonlyargs]
-        names = {argument.arg for argument in named}
-        bound.update({name: entry.value for name, entry in call.keywords.items() if name in names})
-        defaults = dict(zip([argument.arg for argument in positional[::-1]], arguments.defaults[::-1], strict=False))
-        defaults |= {
-            a.arg: d for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None
-        }
-        for name in names - bound.keys():
-            if function.role == "command":
-                bound[name] = Reference(Kind.PARAMETER, name)
-            elif function.role == "hydra" and name == first:
-                bound[name] = Reference(Kind.CONFIG)
-            elif name in defaults and call.name and call.complete:
-                bound[name] = self.evaluate(defaults[name])
-            else:
-                bound[name] = UNKNOWN
-        if arguments.vararg:
-            bound[arguments.vararg.arg] = items(call.arguments[len(positional) :])
-        if arguments.kwarg:
-            extra: dict[str, Entry] = {name: entry for name, entry in call.keywords.items() if name not in names}
-            bound[arguments.kwarg.arg] = (
-                Handle("arguments") if function.role == "command" else table(extra, call.complete and bool(call.name))
-            )
-        return bound
-
-
-def _is_membership(test: ast.expr) -> bool:
-    return isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.In)
-
-
-def _pattern_gate(case: ast.match_case) -> str | None:
-    match case.pattern:
-        case ast.MatchValue(ast.Constant(str() as value)):
-            return value
-    return None

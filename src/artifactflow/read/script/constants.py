@@ -11,11 +11,19 @@ from __future__ import annotations
 import ast
 import operator
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from artifactflow.read.script.pure_functions import FUNCTIONS, arithmetic, attempt, bounded, call_method, compared
+from artifactflow.read.script.pure_functions import (
+    FUNCTIONS,
+    arithmetic,
+    attempt,
+    bounded,
+    call_method,
+    compared,
+    signed,
+)
 from artifactflow.read.script.static_values import (
     UNKNOWN,
     Arguments,
@@ -28,6 +36,7 @@ from artifactflow.read.script.static_values import (
     is_scalar,
     truth_of,
 )
+from artifactflow.read.spread import spread
 
 DEEPEST: Final = 80
 """How deep an expression may nest before it is UNKNOWN."""
@@ -105,15 +114,8 @@ class Evaluator:
 
     def arguments(self, node: ast.Call) -> Arguments:
         """What a call is given, with known `*x` and `**x` spread out."""
-        found = Arguments()
-        for each in node.args:
-            value = self.value(each.value if isinstance(each, ast.Starred) else each)
-            if not isinstance(each, ast.Starred):
-                found.positional.append(value)
-            elif isinstance(value, (list, tuple)):
-                found.positional.extend(value)
-            else:
-                found.open = True
+        positional, known = spread(node.args, self.value, _listed)
+        found = Arguments(positional, open=not known)
         for keyword in node.keywords:
             value = self.value(keyword.value)
             if keyword.arg is not None:
@@ -169,13 +171,7 @@ class Evaluator:
         return attempt(arithmetic, node.op, left, right)
 
     def _unaryop(self, node: ast.UnaryOp) -> object:
-        value = self.value(node.operand)
-        if isinstance(node.op, ast.Not):
-            truth = truth_of(value)
-            return UNKNOWN if truth is None else not truth
-        if not isinstance(value, (int, float)) or isinstance(node.op, ast.Invert):
-            return UNKNOWN
-        return -value if isinstance(node.op, ast.USub) else +value
+        return signed(node.op, self.value(node.operand))
 
     def _boolop(self, node: ast.BoolOp) -> object:
         values = [self.value(part) for part in node.values]
@@ -212,16 +208,7 @@ class Evaluator:
         return set(values) if values is not None and all(map(is_scalar, values)) else UNKNOWN
 
     def _elements(self, nodes: list[ast.expr]) -> list[object] | None:
-        found: list[object] = []
-        known = True
-        for node in nodes:
-            value = self.value(node.value if isinstance(node, ast.Starred) else node)
-            if not isinstance(node, ast.Starred):
-                found.append(value)
-            elif isinstance(value, (list, tuple)):
-                found.extend(value)
-            else:
-                known = False
+        found, known = spread(nodes, self.value, _listed)
         return found if known else None
 
     def _dict(self, node: ast.Dict) -> object:
@@ -286,3 +273,7 @@ def _names(target: ast.expr) -> list[str]:
 
 def _same(value: object) -> object:
     return value
+
+
+def _listed(value: object) -> Sequence[object] | None:
+    return value if isinstance(value, (list, tuple)) else None

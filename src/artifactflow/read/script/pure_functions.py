@@ -69,6 +69,16 @@ def arithmetic(sign: ast.operator, left: object, right: object) -> object:
     return UNKNOWN
 
 
+def signed(sign: ast.unaryop, value: object) -> object:
+    """`-value`, `+value`, `not value`."""
+    if isinstance(sign, ast.Not):
+        truth = truth_of(value)
+        return UNKNOWN if truth is None else not truth
+    if not isinstance(value, (int, float)) or isinstance(sign, ast.Invert):
+        return UNKNOWN
+    return -value if isinstance(sign, ast.USub) else +value
+
+
 _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], object]]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
