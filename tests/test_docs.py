@@ -16,7 +16,7 @@ import artifactflow
 from artifactflow.check import ALL_RULES
 from artifactflow.cli.app import COMMANDS, app
 from artifactflow.errors import ArtifactflowError
-from artifactflow.read import mlproject, mlproject_parameters
+from artifactflow.read import mlproject, mlproject_parameters, pipeline_parameters, pipeline_steps
 from artifactflow.read import pipeline as pipeline_reader
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -87,7 +87,7 @@ def test_the_reference_lists_every_rule_of_check_as_it_is():
 
 def test_the_reference_names_every_key_of_a_pipeline():
     reference = text_of("pipeline-yaml.md")
-    keys = (*pipeline_reader.PIPELINE_KEYS, *pipeline_reader.STEP_KEYS, *pipeline_reader.PARAMETER_KEYS)
+    keys = (*pipeline_reader.PIPELINE_KEYS, *pipeline_steps.STEP_KEYS, *pipeline_parameters.PARAMETER_KEYS)
     for key in keys:
         assert re.search(rf"^\| [^|]*`{key}`", reference, flags=re.MULTILINE), f"{key} is not in pipeline-yaml.md"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from artifactflow.errors import ContractError
 from artifactflow.parameters import TYPE_SYNONYMS
-from artifactflow.read import mlproject, mlproject_parameters, pipeline
+from artifactflow.read import mlproject, mlproject_parameters, pipeline, pipeline_parameters, pipeline_steps
 from artifactflow.read.mlproject import read_manifest
 from artifactflow.read.pipeline import read_pipeline_text
 from artifactflow.schema import SCHEMAS, Schema, mlproject_schema, pipeline_schema
@@ -80,9 +80,9 @@ def test_the_schemas_are_valid(name):
 def test_the_keys_are_those_of_the_readers():
     flats = pipeline_schema()
     assert list(flats["properties"]) == list(pipeline.PIPELINE_KEYS)
-    assert list(flats["properties"]["steps"]["additionalProperties"]["properties"]) == list(pipeline.STEP_KEYS)
+    assert list(flats["properties"]["steps"]["additionalProperties"]["properties"]) == list(pipeline_steps.STEP_KEYS)
     _, parameter = flats["properties"]["parameters"]["additionalProperties"]["anyOf"]
-    assert list(parameter["properties"]) == list(pipeline.PARAMETER_KEYS)
+    assert list(parameter["properties"]) == list(pipeline_parameters.PARAMETER_KEYS)
     manifest = mlproject_schema()
     assert list(manifest["properties"]) == list(mlproject.MANIFEST_KEYS)
     point = manifest["properties"]["entry_points"]["additionalProperties"]

@@ -13,7 +13,7 @@ from typing import Any, Final
 from artifactflow.errors import UsageError, near_matches
 from artifactflow.parameters import TYPE_SYNONYMS, ParameterType
 from artifactflow.pipeline import EnvironmentMode
-from artifactflow.read import mlproject, mlproject_parameters, pipeline
+from artifactflow.read import mlproject, mlproject_parameters, pipeline, pipeline_parameters, pipeline_steps
 
 Schema = dict[str, Any]
 
@@ -166,12 +166,12 @@ def pipeline_schema() -> Schema:
         "anyOf": [{"enum": [kind.value for kind in ParameterType]}, {"type": "string", "pattern": _any_case()}],
         "description": "str, int, float, bool, path or uri.",
     }
-    parameter = _mapping(pipeline.PARAMETER_KEYS, {"type": kind, **_PIPELINE_PARAMETER})
-    step = _mapping(pipeline.STEP_KEYS, _STEP, required=["component"])
+    parameter = _mapping(pipeline_parameters.PARAMETER_KEYS, {"type": kind, **_PIPELINE_PARAMETER})
+    step = _mapping(pipeline_steps.STEP_KEYS, _STEP, required=["component"])
     sections: Mapping[str, Schema] = {
         "parameters": {
             "type": ["object", "null"],
-            "propertyNames": {"pattern": "^" + pipeline.PARAMETER_NAME + "$"},
+            "propertyNames": {"pattern": "^" + pipeline_parameters.PARAMETER_NAME + "$"},
             "additionalProperties": {"anyOf": [{"type": _SCALAR_OR_NULL}, parameter]},
             "description": "What the steps share; a bare value is a default with its type.",
         },

@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from artifactflow.errors import ContractError, NotFoundError, Place
-from artifactflow.read.yaml import MANIFEST_BOUNDS, PIPELINE_BOUNDS, Node, read_yaml, read_yaml_file
+from artifactflow.read.yaml import MANIFEST_BOUNDS, PIPELINE_BOUNDS, read_yaml, read_yaml_file
+from artifactflow.read.yaml_node import Node
 
 
 def read(text: str) -> Node:

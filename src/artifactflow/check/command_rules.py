@@ -25,7 +25,7 @@ from artifactflow.check.subjects import ComponentSubject, EntryPointSubject
 from artifactflow.contract import template_names
 from artifactflow.errors import Place, near_matches
 from artifactflow.pipeline import variable_name
-from artifactflow.read.yaml import Node
+from artifactflow.read.yaml_node import Node
 
 RULES: tuple[Rule, ...] = catalogue.RULES
 

@@ -15,7 +15,8 @@ from artifactflow.contract import EnvironmentKind
 from artifactflow.errors import ArtifactflowError, Place
 from artifactflow.read.mlproject import ENVIRONMENT_KEYS
 from artifactflow.read.paths import is_file
-from artifactflow.read.yaml import Node, read_yaml_file
+from artifactflow.read.yaml import read_yaml_file
+from artifactflow.read.yaml_node import Node
 
 MISSING_FILE = Rule(
     "M010",

@@ -16,7 +16,8 @@ import yaml
 from artifactflow.check.findings import Fix
 from artifactflow.check.subjects import ComponentSubject
 from artifactflow.errors import ArtifactflowError, ContractError, Place
-from artifactflow.read.yaml import Node, read_yaml
+from artifactflow.read.yaml import read_yaml
+from artifactflow.read.yaml_node import Node
 
 Edit = Callable[[str], str]
 

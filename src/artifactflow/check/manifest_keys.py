@@ -14,7 +14,7 @@ from artifactflow.check.subjects import ComponentSubject
 from artifactflow.errors import Place
 from artifactflow.parameters import TYPE_SYNONYMS
 from artifactflow.read.mlproject import ENVIRONMENT_KEYS
-from artifactflow.read.yaml import Node
+from artifactflow.read.yaml_node import Node
 
 MISSPELT_KEY = Rule(
     "M002",

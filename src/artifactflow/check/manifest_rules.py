@@ -15,7 +15,7 @@ from artifactflow.check.tree import Tree
 from artifactflow.contract import MAIN
 from artifactflow.errors import Place
 from artifactflow.read.mlproject import MANIFEST_NAME
-from artifactflow.read.yaml import Node
+from artifactflow.read.yaml_node import Node
 
 MISNAMED = Rule(
     "M006",

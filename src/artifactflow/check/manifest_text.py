@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from artifactflow.errors import ContractError, Place
-from artifactflow.read.yaml import Node, read_yaml
+from artifactflow.read.yaml import read_yaml
+from artifactflow.read.yaml_node import Node
 from artifactflow.write.mlproject import edit_manifest
 from artifactflow.write.yaml import format_mapping, format_text
 

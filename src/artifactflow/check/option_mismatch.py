@@ -17,7 +17,7 @@ from artifactflow.errors import Place, UsageError
 from artifactflow.parameters import REQUIRED, TYPE_SYNONYMS, Parameter, ParameterType, Value, format_value
 from artifactflow.read.script.command_line import Option
 from artifactflow.read.script.static_values import Unknown
-from artifactflow.read.yaml import Node
+from artifactflow.read.yaml_node import Node
 from artifactflow.write.mlproject import edit_manifest
 
 _TEXTS = (ParameterType.STR, ParameterType.PATH, ParameterType.URI)

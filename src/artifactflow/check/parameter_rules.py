@@ -18,7 +18,7 @@ from artifactflow.check.stated_parameters import StatedParameter, stated_paramet
 from artifactflow.check.subjects import ComponentSubject
 from artifactflow.errors import UsageError
 from artifactflow.parameters import TYPE_SYNONYMS, ParameterType
-from artifactflow.read.yaml import Node
+from artifactflow.read.yaml_node import Node
 
 UNKNOWN_TYPE = Rule(
     "P101",

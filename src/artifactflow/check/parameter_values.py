@@ -14,7 +14,7 @@ from artifactflow.check.subjects import ComponentSubject
 from artifactflow.errors import ContractError, UsageError
 from artifactflow.parameters import Parameter, ParameterType, Value, format_value
 from artifactflow.read.mlproject_parameters import mlflow_text
-from artifactflow.read.yaml import Node
+from artifactflow.read.yaml_node import Node
 
 CONTRADICTION = Rule(
     "P103",

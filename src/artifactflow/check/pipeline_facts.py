@@ -14,7 +14,8 @@ from artifactflow.errors import ArtifactflowError, NotFoundError, Place, UsageEr
 from artifactflow.parameters import Parameter, Required, Value, format_value
 from artifactflow.pipeline import Interpolation, Literal, ParameterName, Pipeline, Step
 from artifactflow.read.component import load_component
-from artifactflow.read.yaml import PIPELINE_BOUNDS, Node, read_yaml_file
+from artifactflow.read.yaml import PIPELINE_BOUNDS, read_yaml_file
+from artifactflow.read.yaml_node import Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from artifactflow.contract import BUILT_IN_PREFIX, Contract
 from artifactflow.errors import UsageError, near_matches
 from artifactflow.parameters import Parameter, format_value
 from artifactflow.pipeline import Interpolation, Literal, variable_name
-from artifactflow.read.yaml import Node
+from artifactflow.read.yaml_node import Node
 
 COMPONENT_MISSING = Rule(
     "L501",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from artifactflow.errors import Place, UsageError
 from artifactflow.parameters import TYPE_SYNONYMS, Parameter, ParameterType, Value
 from artifactflow.read.mlproject_parameters import mlflow_text
-from artifactflow.read.yaml import Node
+from artifactflow.read.yaml_node import Node
 
 SECTIONS = ("parameters", "optional_parameters")
 

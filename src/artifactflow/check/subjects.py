@@ -28,7 +28,8 @@ from artifactflow.read.script import read_script
 from artifactflow.read.script.command_line import CommandLine
 from artifactflow.read.script.trace_script import merge, trace_script
 from artifactflow.read.signature_source import contract_of_script
-from artifactflow.read.yaml import Node, read_yaml_file
+from artifactflow.read.yaml import read_yaml_file
+from artifactflow.read.yaml_node import Node
 
 Value = TypeVar("Value")
 

@@ -197,7 +197,7 @@ def _running(store: Store) -> Iterator[Callable[[str], bool]]:
 
 
 def _seconds(text: str, option: str) -> float:
-    from artifactflow.read.pipeline import duration
+    from artifactflow.read.duration import duration
 
     seconds = duration(text)
     if seconds is None:

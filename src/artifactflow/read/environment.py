@@ -27,7 +27,8 @@ from artifactflow.read.requirements import (
     read_requirements,
     read_text,
 )
-from artifactflow.read.yaml import Node, read_yaml_file
+from artifactflow.read.yaml import read_yaml_file
+from artifactflow.read.yaml_node import Node
 
 PYTHON = "python"
 

@@ -26,7 +26,8 @@ from artifactflow.errors import ContractError, NotFoundError, Place
 from artifactflow.parameters import Parameter
 from artifactflow.read.mlproject_parameters import mlflow_text, read_parameters, text_of
 from artifactflow.read.paths import exists, is_folder
-from artifactflow.read.yaml import Node, read_yaml_file
+from artifactflow.read.yaml import read_yaml_file
+from artifactflow.read.yaml_node import Node
 
 MANIFEST_NAME = "mlproject"
 ENVIRONMENT_KEYS = {

@@ -8,7 +8,7 @@ from typing import Any
 from artifactflow.contract import Input
 from artifactflow.errors import ContractError, Place, UsageError
 from artifactflow.parameters import REQUIRED, TYPE_SYNONYMS, Parameter, ParameterType, Required, Value
-from artifactflow.read.yaml import Node
+from artifactflow.read.yaml_node import Node
 
 PARAMETER_KEYS = (
     "type",

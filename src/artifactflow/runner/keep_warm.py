@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from artifactflow.errors import ContractError, UsageError
-from artifactflow.read.pipeline import duration
+from artifactflow.read.duration import duration
 from artifactflow.settings import project_settings
 
 HINT = "write it as 90s, 10m or 2h; 0 for not at all"

@@ -10,7 +10,8 @@ from typing import Final
 from artifactflow.errors import Place
 from artifactflow.parameters import Value
 from artifactflow.read.paths import is_file
-from artifactflow.read.yaml import Node, read_yaml_file
+from artifactflow.read.yaml import read_yaml_file
+from artifactflow.read.yaml_node import Node
 
 Values = dict[str, tuple[Value, Place]]
 

@@ -17,7 +17,8 @@ from artifactflow.read.script.click_script import functions
 from artifactflow.read.script.command_line import CommandLine, Default, Option
 from artifactflow.read.script.module_constants import Module, qualified_name
 from artifactflow.read.script.static_values import UNKNOWN, Imported, Unknown
-from artifactflow.read.yaml import Node, read_yaml_file
+from artifactflow.read.yaml import read_yaml_file
+from artifactflow.read.yaml_node import Node
 
 MOST_FILES: Final = 100
 _FLAGS: Final = (
