@@ -9,7 +9,7 @@ import pytest
 from artifactflow.contract import Environment, EnvironmentKind
 from artifactflow.errors import ContractError, NotFoundError, Place
 from artifactflow.read.environment import python_versions, read_environment, read_environment_entries
-from artifactflow.read.requirements import EntryRole
+from artifactflow.read.requirement import EntryRole
 
 CONDA, PYTHON, REQUIREMENTS = EnvironmentKind.CONDA, EnvironmentKind.PYTHON, EnvironmentKind.REQUIREMENTS
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from artifactflow.errors import ContractError, NotFoundError, OutsideError, Place
-from artifactflow.read.requirements import Entry, EntryRole, parse_requirement, read_requirements
+from artifactflow.read.requirement import Entry, EntryRole, parse_requirement
+from artifactflow.read.requirements import read_requirements
 
 names = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,8}[A-Za-z0-9])?", fullmatch=True)
 versions = st.from_regex(r"[1-9][0-9]?(\.[0-9]{1,2}){0,2}", fullmatch=True)

@@ -21,7 +21,7 @@ from artifactflow.environments.current import OURSELVES
 from artifactflow.errors import ArtifactflowError
 from artifactflow.read.imports import ImportUse, imports_of, is_standard_library, local_closure
 from artifactflow.read.mlproject import EnvironmentFile
-from artifactflow.read.requirements import Entry, EntryRole
+from artifactflow.read.requirement import Entry, EntryRole
 from artifactflow.read.source import read_text
 
 IMPORT_NOT_DECLARED = Rule(

@@ -14,7 +14,7 @@ from artifactflow.check.text_fixes import replacement
 from artifactflow.contract import EnvironmentKind
 from artifactflow.errors import Place
 from artifactflow.read.mlproject import EnvironmentFile
-from artifactflow.read.requirements import Entry, EntryRole
+from artifactflow.read.requirement import Entry, EntryRole
 
 PYTHON_UNPINNED = Rule(
     "E410",

@@ -15,7 +15,7 @@ from artifactflow.environments.current import OURSELVES, unsatisfied
 from artifactflow.errors import ArtifactflowError, Place
 from artifactflow.read.environment import read_environment
 from artifactflow.read.mlproject import EnvironmentFile
-from artifactflow.read.requirements import Entry, EntryRole
+from artifactflow.read.requirement import Entry, EntryRole
 
 UNREADABLE_REQUIREMENT = Rule(
     "E404",

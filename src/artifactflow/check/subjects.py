@@ -23,7 +23,7 @@ from artifactflow.read.orchestration.tracking import read_tracking
 from artifactflow.read.orchestration.tracking_uses import TrackingUse
 from artifactflow.read.paths import is_file
 from artifactflow.read.pipeline import read_pipeline
-from artifactflow.read.requirements import Entry
+from artifactflow.read.requirement import Entry
 from artifactflow.read.script import read_script
 from artifactflow.read.script.command_line import CommandLine
 from artifactflow.read.script.trace_script import merge, trace_script

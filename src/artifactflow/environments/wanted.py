@@ -14,7 +14,8 @@ from artifactflow.environments.current import OURSELVES
 from artifactflow.errors import ContractError, MissingToolError, Place
 from artifactflow.read.conda import parse_conda, to_pip_specifiers
 from artifactflow.read.environment import read_environment_entries
-from artifactflow.read.requirements import Entry, EntryRole, parse_lines
+from artifactflow.read.requirement import Entry, EntryRole
+from artifactflow.read.requirements import parse_lines
 
 NOT_ON_PYPI: Final[Mapping[str, str]] = dict.fromkeys(
     (

@@ -18,15 +18,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from artifactflow.contract import Environment, EnvironmentKind
 from artifactflow.errors import ContractError, Place
 from artifactflow.read.conda import parse_conda
-from artifactflow.read.requirements import (
-    Entry,
-    EntryRole,
-    is_pinned,
-    parse_lines,
-    parse_requirement,
-    read_requirements,
-    read_text,
-)
+from artifactflow.read.requirement import Entry, EntryRole, is_pinned, parse_requirement
+from artifactflow.read.requirements import parse_lines, read_requirements, read_text
 from artifactflow.read.yaml import read_yaml_file
 from artifactflow.read.yaml_node import Node
 

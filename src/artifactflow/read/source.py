@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from artifactflow.errors import ContractError, NotFoundError, OutsideError, Place
+from artifactflow.errors import ContractError, Place
+from artifactflow.read.bounded_text import read_bounded_text
 
 LARGEST_SCRIPT: Final = 1 << 20
 """Bytes that a script may have."""
@@ -94,23 +95,7 @@ def read_text(path: Path) -> str:
     Raises NotFoundError, OutsideError where it cannot be read, and ContractError where it is larger than a script can
     be or is not UTF-8.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_SCRIPT + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(f"there is no file {path}") from None
-    except OSError as error:
-        raise OutsideError(f"{path} cannot be read: {error.strerror}") from error
-    place = Place(str(path))
-    if len(content) > LARGEST_SCRIPT:
-        raise ContractError(f"the script is larger than {LARGEST_SCRIPT} bytes", place=place)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ContractError(
-            f"byte {error.start} is not UTF-8", hint="save the file as UTF-8", place=Place(str(path), line)
-        ) from None
+    return read_bounded_text(path, LARGEST_SCRIPT, "script")
 
 
 def read_source(path: Path) -> Source:

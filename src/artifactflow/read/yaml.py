@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import yaml
 
-from artifactflow.errors import ContractError, NotFoundError, OutsideError, Place
+from artifactflow.errors import ContractError, NotFoundError, Place
+from artifactflow.read.bounded_text import read_bounded_text
 from artifactflow.read.paths import is_file
 from artifactflow.read.yaml_errors import place_of, translated, unprintable
 from artifactflow.read.yaml_node import Node
@@ -49,24 +50,9 @@ def read_yaml_file(path: Path, bounds: Bounds = MANIFEST_BOUNDS) -> Node:
     Raises NotFoundError where there is no file, OutsideError where it cannot be read, and ContractError for more bytes
     than the `bounds` allow, for bytes that are not UTF-8 and for everything that `read_yaml` refuses.
     """
-    place = Place(str(path))
     if not is_file(path):
         raise NotFoundError(f"there is no file {path}")
-    try:
-        with path.open("rb") as file:
-            content = file.read(bounds.size + 1)
-        text = content.decode("utf-8")
-    except OSError as error:
-        raise OutsideError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        if len(content) <= bounds.size:
-            line = content.count(b"\n", 0, error.start) + 1
-            raise ContractError(
-                f"byte {error.start} is not UTF-8", hint="save the file as UTF-8", place=Place(str(path), line)
-            ) from None
-        text = ""
-    if len(content) > bounds.size:
-        raise ContractError(f"the file is larger than {bounds.size} bytes, which no manifest is", place=place)
+    text = read_bounded_text(path, bounds.size, "manifest")
     # Line ends as Python's text mode, and so MLflow, reads them.
     return read_yaml(text.replace("\r\n", "\n").replace("\r", "\n"), str(path), bounds)
 
