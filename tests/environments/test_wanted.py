@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from artifactflow.environments.wanted import NOT_ON_PYPI, wanted
-from artifactflow.errors import ContractError
+from artifactflow.errors import ContractError, MissingToolError
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,10 @@ def test_the_table_holds_names_as_they_are_compared():
     from packaging.utils import canonicalize_name
 
     assert [name for name in NOT_ON_PYPI if name != canonicalize_name(name)] == []
+
+
+@pytest.mark.parametrize(("conda", "pip"), [("opencv", "opencv-python-headless"), ("tensorflow-base", "tensorflow")])
+def test_what_pypi_calls_otherwise_is_refused_with_that_name(component, conda, pip):
+    with pytest.raises(MissingToolError, match=f"does not have {conda}") as caught:
+        wanted(component(conda=(conda,)).environment)
+    assert f"{pip} for {conda}" in caught.value.hint

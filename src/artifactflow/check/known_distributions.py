@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 from artifactflow.contract import Environment, EnvironmentKind
 from artifactflow.environments.current import package_closure
+from artifactflow.read.conda import PIP_NAMES
 from artifactflow.read.distribution_names import DISTRIBUTION_NAMES
 from artifactflow.read.imports import distributions_of, is_standard_library
 
@@ -74,27 +75,11 @@ BRINGS: Final = {
 }  # fmt: skip
 """What installing a distribution installs too, by the requirements of its releases of the last years."""
 
-_CONDA_NAMES: Final = {
-    "bokeh-base": "bokeh",
-    "dask-core": "dask",
+_SAME_MODULES: Final = PIP_NAMES | {
     "fbprophet": "prophet",
-    "libxgboost": "xgboost",
-    "matplotlib-base": "matplotlib",
-    "msgpack-python": "msgpack",
-    "opencv": "opencv-python",
-    "py-opencv": "opencv-python",
-    "py-xgboost": "xgboost",
-    "pytables": "tables",
-    "python-graphviz": "graphviz",
-    "pytorch": "torch",
-    "pytorch-cpu": "torch",
-    "pytorch-gpu": "torch",
     "scikit-learn-intelex": "scikit-learn",
-    "seaborn-base": "seaborn",
     "sklearn": "scikit-learn",
-    "tensorflow-base": "tensorflow",
     "tensorflow-gpu": "tensorflow",
-    "tensorflow-mkl": "tensorflow",
 }
 """Packages that provide what pip knows by another name: conda's names, and deprecated ones."""
 
@@ -121,7 +106,7 @@ def pip_names(declared: str) -> frozenset[str]:
     >>> sorted(pip_names("pytorch"))
     ['pytorch', 'torch']
     """
-    return frozenset({declared, _CONDA_NAMES.get(declared, declared)})
+    return frozenset({declared, _SAME_MODULES.get(declared, declared)})
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from typing import Final
 from artifactflow.contract import Environment
 from artifactflow.environments.current import OURSELVES
 from artifactflow.errors import ContractError, MissingToolError, Place
-from artifactflow.read.conda import parse_conda, to_pip_specifiers
+from artifactflow.read.conda import PIP_NAMES, parse_conda, to_pip_specifiers
 from artifactflow.read.environment import read_environment_entries
 from artifactflow.read.requirement import Entry, EntryRole
 from artifactflow.read.requirements import parse_lines
@@ -26,20 +26,7 @@ NOT_ON_PYPI: Final[Mapping[str, str]] = dict.fromkeys(
         "r-base", "readline", "sqlite", "swig", "tk", "unzip", "wget", "xz", "zlib",
     ),
     "",
-) | {
-    "dask-core": "dask",
-    "keras-gpu": "keras",
-    "matplotlib-base": "matplotlib",
-    "msgpack-python": "msgpack",
-    "opencv": "opencv-python-headless",
-    "py-opencv": "opencv-python-headless",
-    "py-xgboost": "xgboost",
-    "pytables": "tables",
-    "python-graphviz": "graphviz",
-    "pytorch": "torch",
-    "pytorch-cpu": "torch",
-    "pytorch-gpu": "torch",
-}  # fmt: skip
+) | PIP_NAMES  # fmt: skip
 """Packages of conda that PyPI has not, or has something else under their name; with the name that PyPI uses, if any."""
 
 _INDEX_OPTIONS: Final = (

@@ -4,9 +4,31 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
+
+PIP_NAMES: Final = {
+    "bokeh-base": "bokeh",
+    "dask-core": "dask",
+    "keras-gpu": "keras",
+    "libxgboost": "xgboost",
+    "matplotlib-base": "matplotlib",
+    "msgpack-python": "msgpack",
+    "opencv": "opencv-python-headless",
+    "py-opencv": "opencv-python-headless",
+    "py-xgboost": "xgboost",
+    "pytables": "tables",
+    "python-graphviz": "graphviz",
+    "pytorch": "torch",
+    "pytorch-cpu": "torch",
+    "pytorch-gpu": "torch",
+    "seaborn-base": "seaborn",
+    "tensorflow-base": "tensorflow",
+    "tensorflow-mkl": "tensorflow",
+}
+"""Conda's packages that PyPI has under another name; under conda's it has nothing, or something else."""
 
 _specification = re.compile(
     r"(?:(?P<channel>[^\s\[\]=<>!~]+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?P<rest>.*)", re.DOTALL
