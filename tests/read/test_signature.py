@@ -170,6 +170,17 @@ def test_an_annotation_that_is_computed_is_reported_with_its_place():
     assert str(caught.value.place) == "main.py:10:45"
 
 
+@pytest.mark.parametrize(
+    ("annotation", "message"),
+    [("Input(name=3)", "Input takes a str as name, got 3"), ("Output(kind='x')", "Output takes no 'kind'")],
+)
+def test_what_an_annotation_does_not_take_is_reported_with_its_place(annotation, message):
+    source = HEADER + f"def work(a: Annotated[Path, {annotation}]) -> None: ...\n" + FOOTER
+    with pytest.raises(ContractError, match=message) as caught:
+        contract_of_source(source, "main.py")
+    assert str(caught.value.place) == "main.py:9:29"
+
+
 def test_a_script_that_runs_no_step_function_has_no_contract_of_this_kind():
     assert contract_of_source("print('hello')", "main.py") is None
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from artifactflow.errors import ContractError, Place
 from artifactflow.read.yaml import read_yaml
 from artifactflow.read.yaml_node import Node
 from artifactflow.write.mlproject import edit_manifest
 from artifactflow.write.yaml import format_mapping, format_text
+
+if TYPE_CHECKING:
+    from ruamel.yaml.comments import CommentedMap
 
 
 def command_node(root: Node, entry_point: str) -> Node | None:
@@ -103,13 +106,13 @@ def remove_item(text: str, file: str, entry_point: str, section: str, name: str)
     return edit_manifest(text, change, file)
 
 
-def _set(stated: MutableMapping[str, Any], section: str, name: str, item: Mapping[str, Any]) -> None:
+def _set(stated: CommentedMap, section: str, name: str, item: Mapping[str, Any]) -> None:
     """Change what is stated in place, so that comments stay at their keys."""
     from ruamel.yaml.comments import CommentedMap
 
     if section not in stated:
         before = list(stated).index("command")
-        stated.insert(before, section, CommentedMap())  # type: ignore[attr-defined]
+        stated.insert(before, section, CommentedMap())
     old = stated[section].get(name)
     if not isinstance(old, MutableMapping):
         old = stated[section][name] = CommentedMap()

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 
 from artifactflow.check.findings import Finding
@@ -21,7 +22,8 @@ FEWEST = 64
 
 CheckComponent = Callable[[ComponentSubject], list[Finding]]
 
-_work: tuple[CheckComponent, Sequence[ComponentSubject]] | None = None
+_work: ContextVar[tuple[CheckComponent, Sequence[ComponentSubject]]] = ContextVar("_work")
+"""What a worker has to do, in its own process: it was forked with it, so nothing had to be sent."""
 
 
 def check_side_by_side(check: CheckComponent, components: Sequence[ComponentSubject]) -> Iterator[Finding]:
@@ -31,25 +33,19 @@ def check_side_by_side(check: CheckComponent, components: Sequence[ComponentSubj
         for component in components:
             yield from check(component)
         return
-    global _work  # noqa: PLW0603 - what is forked with the process need not be sent to it
-    _work = (check, components)
-    try:
-        with multiprocessing.get_context("fork").Pool(processes, _obey_parent) as pool:
-            for found in pool.imap(_check_one, range(len(components)), chunksize=16):
-                yield from found
-    finally:
-        _work = None
+    with multiprocessing.get_context("fork").Pool(processes, _start, (check, components)) as pool:
+        for found in pool.imap(_check_one, range(len(components)), chunksize=16):
+            yield from found
 
 
-def _obey_parent() -> None:
-    """Ctrl-C is the parent's to answer; when it ends a worker, the worker ends without a word."""
+def _start(check: CheckComponent, components: Sequence[ComponentSubject]) -> None:
+    """A worker begins. Ctrl-C is the parent's to answer; when it ends a worker, the worker ends without a word."""
+    _work.set((check, components))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _check_one(number: int) -> list[Finding]:
-    if _work is None:
-        return []
-    check, components = _work
+    check, components = _work.get()
     found = check(components[number])
     return [replace(one, fix=replace(one.fix, change=None)) if one.fix is not None else one for one in found]

@@ -58,8 +58,6 @@ _SHELL_WORDS = frozenset(
         "shift shopt source then time times trap type typeset ulimit umask unalias unset until wait while {",
     )
 )
-_blank_pattern = re.compile(r"\s*")
-_blanks_pattern = re.compile(r"[ \t]*")
 _echo_pattern = re.compile(r"\$\([ \t]*echo[ \t]+(\0)[ \t]*\)")
 _BLANKS = ("", " ", "\t", "\n")
 _assignment_pattern = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\[[^]]*\])?\+?=")
@@ -126,14 +124,17 @@ class _Splitter:
     def line_end(self) -> None:
         """A line ends without a backslash: a shell ends the command here, unless nothing or an option follows."""
         self.end_word()
-        self.position = _blank_pattern.match(self.text, self.position).end()  # type: ignore[union-attr]
+        while self.position < len(self.text) and self.text[self.position].isspace():
+            self.position += 1
         if self.words and self.position < len(self.text):
             if self.text[self.position] != "-":
                 raise _NeedsShellError
             self.continued = True
 
     def backslash(self) -> None:
-        after = _blanks_pattern.match(self.text, self.position).end()  # type: ignore[union-attr]
+        after = self.position
+        while self.text[after : after + 1] in {" ", "\t"}:
+            after += 1
         blanks = after - self.position
         at_end = after == len(self.text)
         if at_end or self.text[after] == "\n" or (blanks and self.text.startswith("--", after)):

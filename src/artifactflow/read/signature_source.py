@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from artifactflow.contract import Contract, Input, Output
 from artifactflow.errors import ContractError, Place
@@ -200,14 +201,17 @@ class _Reader:
             )
         for kind in (Input, Output):
             if _is_ours(dotted, kind.__name__):
-                known = [field.name for field in fields(kind)]
-                given = dict(zip(known, positional, strict=False)) | named
-                unknown = sorted(set(given) - set(known))
-                if unknown:
-                    raise ContractError(f"{kind.__name__} takes no {unknown[0]!r}", place=self.place(node))
+                types = {field.name: type(field.default) for field in fields(kind)}
+                given: dict[str, Any] = dict(zip(types, positional, strict=False)) | named
+                for name, value in given.items():
+                    if name not in types:
+                        raise ContractError(f"{kind.__name__} takes no {name!r}", place=self.place(node))
+                    if not isinstance(value, types[name]):
+                        expected = f"{kind.__name__} takes a {types[name].__name__} as {name}"
+                        raise ContractError(f"{expected}, got {value!r}", place=self.place(node))
                 if kind is Input:
-                    return replace(slot, input=Input(**given))  # type: ignore[arg-type]
-                return replace(slot, output=Output(**given))  # type: ignore[arg-type]
+                    return replace(slot, input=Input(**given))
+                return replace(slot, output=Output(**given))
         raise self.unknown(node)
 
     def without_none(self, node: ast.expr) -> tuple[ast.expr, bool]:

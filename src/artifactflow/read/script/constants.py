@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -30,6 +29,7 @@ from artifactflow.read.script.static_values import (
     Bound,
     EnumMember,
     Imported,
+    Layered,
     Members,
     elements_of,
     is_constant,
@@ -259,7 +259,7 @@ class Evaluator:
     def _inside(self, inner: dict[str, object], node: ast.expr) -> object:
         """What `node` is worth where some names mean something else; a comprehension itself is only looked at."""
         before = self.names
-        self.names = ChainMap(inner, before)  # type: ignore[arg-type]  # only read, through Mapping
+        self.names = Layered(inner, before)
         try:
             comprehension = isinstance(node, (ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp))
             return self._parts(node) if comprehension else self.value(node)

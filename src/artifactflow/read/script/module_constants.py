@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tokenize
-from collections import ChainMap, Counter
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +15,7 @@ from typing import Final
 from artifactflow.errors import ContractError, NotFoundError, OutsideError, Place
 from artifactflow.read.paths import is_file
 from artifactflow.read.script.constants import evaluate
-from artifactflow.read.script.static_values import UNKNOWN, EnumMember, Imported, Members
+from artifactflow.read.script.static_values import UNKNOWN, EnumMember, Imported, Layered, Members, unpacked
 from artifactflow.read.source import imported_names, nodes_of, parse_source
 
 LARGEST_FILE: Final = 2 * 1024 * 1024
@@ -180,23 +180,21 @@ def _definitions(statement: ast.stmt, names: Mapping[str, object]) -> Iterator[t
     elif isinstance(statement, ast.Assign):
         value = evaluate(statement.value, names)
         for target in statement.targets:
-            known.update(unpacked(target, value))
+            known.update(_assigned(target, value))
     elif isinstance(statement, ast.AnnAssign) and statement.value and isinstance(statement.target, ast.Name):
         known[statement.target.id] = evaluate(statement.value, names)
     for name in _bound(statement):
         yield name, known.get(name, UNKNOWN)
 
 
-def unpacked(target: ast.expr, value: object) -> dict[str, object]:
+def _assigned(target: ast.expr, value: object) -> dict[str, object]:
     """The names that assigning `value` to `target` binds, and their values."""
     if isinstance(target, ast.Name):
         return {target.id: value}
     if isinstance(target, (ast.Tuple, ast.List)):
-        values = list(value) if isinstance(value, (list, tuple)) else []
-        fits = len(values) == len(target.elts) and not any(isinstance(part, ast.Starred) for part in target.elts)
         found: dict[str, object] = {}
-        for index, part in enumerate(target.elts):
-            found |= unpacked(part, values[index] if fits else UNKNOWN)
+        for part, each in zip(target.elts, unpacked(value, len(target.elts)), strict=True):
+            found |= _assigned(part, each)
         return found
     return dict.fromkeys(bound_names(target), UNKNOWN)
 
@@ -208,7 +206,7 @@ def _class_members(statement: ast.ClassDef, names: Mapping[str, object]) -> obje
     if not _PLAIN_BASES.issuperset(bases) or statement.keywords or statement.decorator_list:
         return UNKNOWN
     values: dict[str, object] = {}
-    inside = ChainMap(values, names)  # type: ignore[arg-type]  # only read, through Mapping
+    inside = Layered(values, names)
     for inner in statement.body:
         for name, value in _definitions(inner, inside):
             shared = isinstance(value, (list, dict, set))  # and anyone may change it

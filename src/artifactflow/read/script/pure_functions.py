@@ -180,7 +180,8 @@ def call_method(method: Bound, *arguments: Any) -> object:
     receiver, name = method.receiver, method.name
     if isinstance(receiver, str) and name == "join":
         elements = elements_of(arguments[0])
-        return UNKNOWN if elements is None else receiver.join(elements)  # type: ignore[arg-type]
+        texts = [each for each in elements or () if isinstance(each, str)]
+        return receiver.join(texts) if elements is not None and len(texts) == len(elements) else UNKNOWN
     if isinstance(receiver, PurePosixPath) and name in {"resolve", "absolute"}:
         return _absolute(receiver)
     if isinstance(receiver, dict) and name in {"keys", "values", "items"} and not arguments:

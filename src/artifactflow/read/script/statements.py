@@ -17,7 +17,15 @@ from typing import Final, Literal
 from artifactflow.read.script.constants import Evaluator
 from artifactflow.read.script.module_constants import Module, bound_names, qualified_name
 from artifactflow.read.script.script_objects import Class, Frame, Function, Instance
-from artifactflow.read.script.static_values import UNKNOWN, Imported, Members, elements_of, is_scalar, truth_of
+from artifactflow.read.script.static_values import (
+    UNKNOWN,
+    Imported,
+    Members,
+    elements_of,
+    is_scalar,
+    truth_of,
+    unpacked,
+)
 from artifactflow.read.source import imported_names
 
 MOST_TURNS: Final = 200
@@ -94,9 +102,8 @@ class Statements(Evaluator):
             case ast.Name(name):
                 self.bind(name, value)
             case ast.Tuple(parts) | ast.List(parts):
-                fits = isinstance(value, (list, tuple)) and len(value) == len(parts)
-                for index, part in enumerate(parts):
-                    self.assign(part, value[index] if fits else UNKNOWN)  # type: ignore[index]
+                for part, each in zip(parts, unpacked(value, len(parts)), strict=True):
+                    self.assign(part, each)
             case ast.Starred(part):
                 self.assign(part, UNKNOWN)
             case ast.Attribute(receiver, name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import PurePath
@@ -57,6 +57,26 @@ class Bound:
     name: str
 
 
+class Layered(Mapping[str, object]):
+    """Names over other names, only to be read: a `ChainMap` wants all of its maps to be changeable."""
+
+    def __init__(self, inner: Mapping[str, object], outer: Mapping[str, object]) -> None:
+        self._inner = inner
+        self._outer = outer
+
+    def __getitem__(self, name: str) -> object:
+        return self._inner[name] if name in self._inner else self._outer[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._inner or name in self._outer
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._outer.keys() | self._inner.keys())
+
+    def __len__(self) -> int:
+        return len(self._outer.keys() | self._inner.keys())
+
+
 @dataclass
 class Arguments:
     """What a call is given. `open` where some `*x` or `**x` could not be known."""
@@ -88,3 +108,10 @@ def elements_of(value: object) -> list[object] | None:
     if isinstance(value, Members) and value.enum:
         return list(value.values.values())
     return list(value) if isinstance(value, (list, tuple, dict)) else None
+
+
+def unpacked(value: object, count: int) -> list[object]:
+    """The elements that `count` targets are given by `a, b = value`, each UNKNOWN where they do not fit."""
+    if isinstance(value, (list, tuple)) and len(value) == count:
+        return list(value)
+    return [UNKNOWN] * count
