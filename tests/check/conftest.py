@@ -1,6 +1,6 @@
 """Components as dictionaries of files, what `check` finds in them, and what is left of them after `--fix`.
 
-`tests/check/test_manifest_rules.py` runs the rules of `check/manifest_rules.py` and no others, and so on for each
+`command/test_command_rules.py` runs the rules of `check/command/command_rules.py` and no others, and so on for each
 module of rules; a test of anything else, or one that says `select=("M", "P101")`, runs what it asks for.
 """
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from artifactflow.check import (
-    command_rules,
-    environment_rules,
-    manifest_rules,
-    mismatch_rules,
-    orchestration_rules,
-    parameter_rules,
-    pipeline_rules,
-    tracking_rules,
-)
+from artifactflow.check import tracking_rules
+from artifactflow.check.command import command_rules
+from artifactflow.check.environment import environment_rules
 from artifactflow.check.findings import Finding, Rule
+from artifactflow.check.manifest import manifest_rules
+from artifactflow.check.mismatch import mismatch_rules
+from artifactflow.check.orchestration import orchestration_rules
+from artifactflow.check.parameters import parameter_rules
+from artifactflow.check.pipeline import pipeline_rules
 from artifactflow.check.subjects import ComponentSubject, OrchestratorSubject, PipelineSubject
 from artifactflow.check.tree import Tree
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from artifactflow.check.findings import Finding, Rule, Severity
-from artifactflow.check.pipeline_facts import PipelineFacts
+from artifactflow.check.pipeline.pipeline_facts import PipelineFacts
 from artifactflow.contract import Contract
 from artifactflow.errors import UsageError, near_matches
 from artifactflow.parameters import Parameter

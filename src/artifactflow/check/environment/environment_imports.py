@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from artifactflow.check.findings import Finding, Rule, Severity
-from artifactflow.check.known_distributions import (
+from artifactflow.check.environment.known_distributions import (
     COLLECTIONS,
     NOT_IMPORTED,
     brought_by,
@@ -16,6 +15,7 @@ from artifactflow.check.known_distributions import (
     pip_names,
     providers,
 )
+from artifactflow.check.findings import Finding, Rule, Severity
 from artifactflow.check.subjects import ComponentSubject
 from artifactflow.environments.current import OURSELVES
 from artifactflow.errors import ArtifactflowError

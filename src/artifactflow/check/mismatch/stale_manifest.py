@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from artifactflow.check import mismatch_catalogue as catalogue
-from artifactflow.check.arguments import only_placeholder
 from artifactflow.check.findings import Finding, Fix
-from artifactflow.check.manifest_text import add_item, command_node, place_in, remove_item, rewrite_command
+from artifactflow.check.manifest.manifest_text import add_item, command_node, place_in, remove_item, rewrite_command
+from artifactflow.check.mismatch import mismatch_catalogue as catalogue
+from artifactflow.check.mismatch.arguments import only_placeholder
 from artifactflow.check.subjects import ComponentSubject, EntryPointSubject
 from artifactflow.contract import Contract, Input, Output
 from artifactflow.errors import Place

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from artifactflow.check import mismatch_catalogue as catalogue
 from artifactflow.check.findings import Finding
+from artifactflow.check.mismatch import mismatch_catalogue as catalogue
 from artifactflow.check.subjects import ScriptSubject
 from artifactflow.errors import near_matches
 from artifactflow.read.script.command_line import CommandLine, Option

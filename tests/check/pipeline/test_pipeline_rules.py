@@ -85,7 +85,7 @@ def test_a_pipeline_may_be_as_large_as_the_runner_reads(pipeline) -> None:
 
 
 def test_the_examples_have_no_finding_of_error_or_warning() -> None:
-    examples = Path(__file__).parents[2] / "examples"
+    examples = Path(__file__).parents[3] / "examples"
     report = check_paths([examples / "iris", examples / "housing"], Settings(select=("E4", "L5", "O6", "T7")))
     assert report.pipelines == 2
     assert [finding for finding in report.findings if finding.rule.severity is not Severity.INFO] == []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from artifactflow.check import orchestration_artifacts
 from artifactflow.check.findings import Finding, Rule, Severity
-from artifactflow.check.orchestrated_children import Child, children_of
-from artifactflow.check.orchestration_artifacts import check_artifacts
+from artifactflow.check.orchestration import orchestration_artifacts
+from artifactflow.check.orchestration.orchestrated_children import Child, children_of
+from artifactflow.check.orchestration.orchestration_artifacts import check_artifacts
 from artifactflow.check.subjects import OrchestratorSubject
 from artifactflow.check.tree import Tree
 from artifactflow.errors import near_matches

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from artifactflow.check import command_catalogue as catalogue
-from artifactflow.check.command_program import check_program
-from artifactflow.check.command_text import (
+from artifactflow.check.command import command_catalogue as catalogue
+from artifactflow.check.command.command_program import check_program
+from artifactflow.check.command.command_text import (
     accidental_redirections,
     braces,
     breaks_under_bash,
@@ -20,7 +20,7 @@ from artifactflow.check.command_text import (
     without_quotes,
 )
 from artifactflow.check.findings import Finding, Fix, Rule
-from artifactflow.check.manifest_text import add_item, command_node, place_in, rewrite_command
+from artifactflow.check.manifest.manifest_text import add_item, command_node, place_in, rewrite_command
 from artifactflow.check.subjects import ComponentSubject, EntryPointSubject
 from artifactflow.contract import template_names
 from artifactflow.errors import Place, near_matches

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from artifactflow.check.findings import Finding, Fix, Rule, Severity
-from artifactflow.check.manifest_fixes import mend, replace_key, replace_value
+from artifactflow.check.manifest.manifest_fixes import mend, replace_key, replace_value
 from artifactflow.check.subjects import ComponentSubject
 from artifactflow.contract import EnvironmentKind
 from artifactflow.errors import ArtifactflowError, Place

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from artifactflow.check.findings import Finding, Rule, Severity
-from artifactflow.check.stated_parameters import StatedParameter
+from artifactflow.check.parameters.stated_parameters import StatedParameter
 from artifactflow.parameters import Parameter, ParameterType, names_a_secret
 
 SECRET = Rule(

@@ -6,13 +6,20 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from artifactflow.check import mismatch_catalogue as catalogue
-from artifactflow.check.arguments import Arguments, Passed, arguments_of, find_option, only_placeholder, same_but_dashes
 from artifactflow.check.findings import Finding, Fix, Rule
-from artifactflow.check.manifest_text import command_node, place_in, rewrite_command
-from artifactflow.check.option_mismatch import compare_option
-from artifactflow.check.script_rules import check_script
-from artifactflow.check.stale_manifest import check_step_function
+from artifactflow.check.manifest.manifest_text import command_node, place_in, rewrite_command
+from artifactflow.check.mismatch import mismatch_catalogue as catalogue
+from artifactflow.check.mismatch.arguments import (
+    Arguments,
+    Passed,
+    arguments_of,
+    find_option,
+    only_placeholder,
+    same_but_dashes,
+)
+from artifactflow.check.mismatch.option_mismatch import compare_option
+from artifactflow.check.mismatch.script_rules import check_script
+from artifactflow.check.mismatch.stale_manifest import check_step_function
 from artifactflow.check.subjects import ComponentSubject, EntryPointSubject
 from artifactflow.contract import Input
 from artifactflow.errors import Place, near_matches

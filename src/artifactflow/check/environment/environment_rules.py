@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from artifactflow.check import environment_imports, environment_python
-from artifactflow.check.environment_imports import check_imports
-from artifactflow.check.environment_python import check_python
+from artifactflow.check.environment import environment_imports, environment_python
+from artifactflow.check.environment.environment_imports import check_imports
+from artifactflow.check.environment.environment_python import check_python
 from artifactflow.check.findings import Finding, Fix, Rule, Severity
 from artifactflow.check.subjects import ComponentSubject
 from artifactflow.check.text_fixes import replacement

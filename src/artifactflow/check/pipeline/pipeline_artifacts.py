@@ -7,7 +7,7 @@ from pathlib import Path
 
 from artifactflow.artifact import URI_PREFIX, check_name
 from artifactflow.check.findings import Finding, Rule, Severity
-from artifactflow.check.pipeline_facts import PipelineFacts
+from artifactflow.check.pipeline.pipeline_facts import PipelineFacts
 from artifactflow.contract import DEFAULT_OUTPUT_TYPE, Input, Output, fill_template, template_names
 from artifactflow.errors import ArtifactflowError, UsageError
 from artifactflow.parameters import Value

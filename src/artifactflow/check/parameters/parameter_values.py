@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from artifactflow.check.findings import Finding, Fix, Rule, Severity
-from artifactflow.check.manifest_fixes import mend, quoted, replace_value
-from artifactflow.check.parameter_secrets import is_secret
-from artifactflow.check.stated_parameters import StatedParameter, typed
+from artifactflow.check.manifest.manifest_fixes import mend, quoted, replace_value
+from artifactflow.check.parameters.parameter_secrets import is_secret
+from artifactflow.check.parameters.stated_parameters import StatedParameter, typed
 from artifactflow.check.subjects import ComponentSubject
 from artifactflow.errors import ContractError, UsageError
 from artifactflow.parameters import Parameter, ParameterType, Value, format_value

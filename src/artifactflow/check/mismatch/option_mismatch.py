@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from artifactflow.check import mismatch_catalogue as catalogue
 from artifactflow.check.findings import Finding, Fix
-from artifactflow.check.parameter_secrets import is_secret
-from artifactflow.check.script_rules import SENTINELS
+from artifactflow.check.mismatch import mismatch_catalogue as catalogue
+from artifactflow.check.mismatch.script_rules import SENTINELS
+from artifactflow.check.parameters.parameter_secrets import is_secret
 from artifactflow.check.subjects import ComponentSubject
 from artifactflow.contract import Contract, Input
 from artifactflow.errors import Place, UsageError

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
-from artifactflow.check import command_catalogue as catalogue
+from artifactflow.check.command import command_catalogue as catalogue
 from artifactflow.check.findings import Finding, Fix
 from artifactflow.check.subjects import ComponentSubject, EntryPointSubject
 from artifactflow.errors import Place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from artifactflow.check.findings import Finding, Rule, Severity
-from artifactflow.check.orchestrated_children import Child, base_name, consumed_by, produced_by
+from artifactflow.check.orchestration.orchestrated_children import Child, base_name, consumed_by, produced_by
 from artifactflow.errors import near_matches
 
 NEVER_PRODUCED = Rule(

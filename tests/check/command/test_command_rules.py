@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from artifactflow.check.command_text import joined
+from artifactflow.check.command.command_text import joined
 from artifactflow.check.findings import Severity
 
 SEED_TRAIN = (

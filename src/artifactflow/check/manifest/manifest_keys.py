@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from artifactflow.check.environment_keys import environment_key_for
+from artifactflow.check.environment.environment_keys import environment_key_for
 from artifactflow.check.findings import Finding, Rule, Severity
-from artifactflow.check.manifest_fixes import key_source, mend, quoted, replace_key
+from artifactflow.check.manifest.manifest_fixes import key_source, mend, quoted, replace_key
 from artifactflow.check.subjects import ComponentSubject
 from artifactflow.errors import Place
 from artifactflow.parameters import TYPE_SYNONYMS

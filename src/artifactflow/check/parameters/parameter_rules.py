@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from artifactflow.check import parameter_secrets, parameter_values
 from artifactflow.check.findings import Finding, Rule, Severity
-from artifactflow.check.manifest_fixes import mend, replace_key, replace_value
-from artifactflow.check.manifest_keys import run_together
-from artifactflow.check.stated_parameters import StatedParameter, stated_parameters, typed
+from artifactflow.check.manifest.manifest_fixes import mend, replace_key, replace_value
+from artifactflow.check.manifest.manifest_keys import run_together
+from artifactflow.check.parameters import parameter_secrets, parameter_values
+from artifactflow.check.parameters.stated_parameters import StatedParameter, stated_parameters, typed
 from artifactflow.check.subjects import ComponentSubject
 from artifactflow.errors import UsageError
 from artifactflow.parameters import TYPE_SYNONYMS, ParameterType

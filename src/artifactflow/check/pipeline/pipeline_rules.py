@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from artifactflow.check import pipeline_artifacts, pipeline_bindings
 from artifactflow.check.findings import Finding, Rule, Severity
-from artifactflow.check.parameter_secrets import check_secret
-from artifactflow.check.pipeline_artifacts import check_artifacts
-from artifactflow.check.pipeline_bindings import check_bindings
-from artifactflow.check.pipeline_facts import PipelineFacts, facts_of, folders_beside
-from artifactflow.check.stated_parameters import StatedParameter
+from artifactflow.check.parameters.parameter_secrets import check_secret
+from artifactflow.check.parameters.stated_parameters import StatedParameter
+from artifactflow.check.pipeline import pipeline_artifacts, pipeline_bindings
+from artifactflow.check.pipeline.pipeline_artifacts import check_artifacts
+from artifactflow.check.pipeline.pipeline_bindings import check_bindings
+from artifactflow.check.pipeline.pipeline_facts import PipelineFacts, facts_of, folders_beside
 from artifactflow.check.subjects import PipelineSubject
 from artifactflow.check.tree import Tree
 from artifactflow.contract import BUILT_IN_PREFIX, Contract

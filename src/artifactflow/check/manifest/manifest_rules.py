@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from artifactflow.check import environment_keys, manifest_keys
+from artifactflow.check.environment import environment_keys
 from artifactflow.check.findings import Finding, Fix, Rule, Severity
-from artifactflow.check.manifest_fixes import mend, quoted, repeat_entry_point, replace_value
+from artifactflow.check.manifest import manifest_keys
+from artifactflow.check.manifest.manifest_fixes import mend, quoted, repeat_entry_point, replace_value
 from artifactflow.check.subjects import ComponentSubject
 from artifactflow.check.tree import Tree
 from artifactflow.contract import MAIN

@@ -1,0 +1,1 @@
+"""Rules about environment files, against the imports of scripts too."""

@@ -1,0 +1,1 @@
+"""Rules about scripts that run components by `mlflow.run`."""

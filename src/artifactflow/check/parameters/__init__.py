@@ -1,0 +1,1 @@
+"""Rules about the parameters that a manifest states."""
