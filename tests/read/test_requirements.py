@@ -5,16 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from packaging.utils import canonicalize_name
 
 from artifactflow.errors import ContractError, NotFoundError, OutsideError, Place
-from artifactflow.read.requirement import Entry, EntryRole, parse_requirement
+from artifactflow.read.requirement import EntryRole
 from artifactflow.read.requirements import read_requirements
-
-names = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,8}[A-Za-z0-9])?", fullmatch=True)
-versions = st.from_regex(r"[1-9][0-9]?(\.[0-9]{1,2}){0,2}", fullmatch=True)
 
 
 def written(folder: Path, text: str, name: str = "requirements.txt") -> Path:
@@ -22,10 +16,6 @@ def written(folder: Path, text: str, name: str = "requirements.txt") -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     return file
-
-
-def one(text: str, folder: Path = Path()) -> Entry:
-    return parse_requirement(text, Place("requirements.txt", 1, 1), folder)
 
 
 def test_a_file_in_the_wild_style_is_read_line_by_line(tmp_path):
@@ -167,18 +157,3 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         read_requirements(tmp_path / "absent.txt")
     with pytest.raises(OutsideError, match="cannot be read"):
         read_requirements(tmp_path)
-
-
-@given(name=names, version=versions, operator=st.sampled_from(["==", ">=", "~=", "<"]))
-@settings(max_examples=100, deadline=None)
-def test_every_name_and_version_is_read_as_written(name, version, operator):
-    version = version if "." in version else f"{version}.0"
-    entry = one(f"{name}{operator}{version}")
-    assert (entry.name, entry.specifier, entry.problem) == (canonicalize_name(name), f"{operator}{version}", None)
-    assert entry.pinned == (operator == "==")
-
-
-@given(line=st.text(max_size=60))
-@settings(max_examples=200, deadline=None)
-def test_no_line_raises(tmp_path_factory, line):
-    one(line, Path("/nonexistent"))
