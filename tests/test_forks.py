@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -40,8 +41,7 @@ def processes_below(pid):
 
 def is_alive(pid):
     try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
@@ -59,6 +59,7 @@ def test_every_part_is_done_once_in_one_of_the_forks():
 
 def test_an_error_of_the_work_is_raised_as_it_is_and_others_of_the_system_too():
     assert outcome('raise IntegrityError("bad", hint="mend it")') == ("IntegrityError bad", "")
+    assert outcome("raise ValueError('a fault of ours')") == ("ValueError a fault of ours", "")
     assert outcome("raise OSError(28, 'No space left on device')") == ("OSError [Errno 28] No space left on device", "")
 
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from artifactflow.errors import ArtifactflowError, OutsideError
+from artifactflow.errors import OutsideError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -40,7 +40,7 @@ def may_share() -> bool:
 def share(work: Callable[[Sequence[Item]], Found], items: Sequence[Item], *, part: int) -> Iterator[Found]:
     """What `work` makes of the items, a part of so many at a time, in any order; each fork takes the next part.
 
-    An ArtifactflowError or OSError of `work` is raised here, and the forks are ended. Forks stay quiet on Ctrl-C,
+    What `work` raises is raised here, and the forks are ended. Forks stay quiet on Ctrl-C,
     which is this process's to answer, and end by themselves soon after it is gone. To be called where `may_share()`.
     """
     import multiprocessing
@@ -82,7 +82,7 @@ def _received(receivers: list[Connection]) -> Iterator[Found]:
                     "a process that shared the work was ended from outside",
                     hint="try again; where memory was short, with less beside it",
                 ) from None
-            if isinstance(found, (ArtifactflowError, OSError)):
+            if isinstance(found, Exception):
                 raise found
             if last:
                 waiting.remove(receiver)
@@ -109,5 +109,5 @@ def _work_in_fork(
         sender.send((True, None))
     except BrokenPipeError:
         pass  # whoever wanted to know is gone
-    except (ArtifactflowError, OSError) as error:
+    except Exception as error:
         sender.send((True, error))

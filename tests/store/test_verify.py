@@ -8,7 +8,7 @@ import pytest
 
 from artifactflow.errors import IntegrityError, NotFoundError
 from artifactflow.runs import Run, RunStatus
-from artifactflow.store import Store, object_scan
+from artifactflow.store import Store
 from artifactflow.store.journal import Journal, Position
 from artifactflow.store.repair import repair
 
