@@ -124,6 +124,20 @@ def test_choices_may_come_from_an_enum(tmp_path):
     assert contract.parameter("method").choices == ("mean", "median")
 
 
+def test_what_may_not_be_seen_while_it_is_typed_in_is_a_secret(tmp_path):
+    contract = both(
+        tmp_path,
+        """
+        @step
+        def work(api_key: Annotated[str, typer.Option(hide_input=True)], name: str) -> None: ...
+        """,
+    )
+    assert [(parameter.name, parameter.secret) for parameter in contract.parameters] == [
+        ("api_key", True),
+        ("name", False),
+    ]
+
+
 def test_short_spellings_are_kept_for_the_terminal(tmp_path):
     contract = both(tmp_path, 'def work(rows: Annotated[int, typer.Option("--rows", "-n")] = 3) -> None: ...')
     assert contract.parameter("rows").aliases == ("-n",)

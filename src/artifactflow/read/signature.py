@@ -32,12 +32,13 @@ SCALAR_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class OptionFacts:
-    """What `typer.Option(…)` says that a contract keeps."""
+    """What `typer.Option(…)` says that a contract keeps. What may not be seen while it is typed in is a secret."""
 
     help: str = ""
     minimum: float | None = None
     maximum: float | None = None
     declarations: tuple[str, ...] = ()
+    hide_input: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ def _parameter(function: str, slot: Slot) -> Parameter:
         maximum=slot.option.maximum,
         choices=slot.choices,
         aliases=aliases,
+        secret=slot.option.hide_input,
     )
     if slot.optional and slot.default is REQUIRED:
         parameter = replace(parameter, optional=False)
@@ -273,6 +275,7 @@ def _option_facts(extras: Iterable[object], name: str, place: Place | None) -> O
             minimum=found.min,
             maximum=found.max,
             declarations=(*first, *(found.param_decls or ())),
+            hide_input=bool(found.hide_input),
         )
     return OptionFacts()
 

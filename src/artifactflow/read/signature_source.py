@@ -197,6 +197,7 @@ class _Reader:
                     minimum=_number(named.get("min")),
                     maximum=_number(named.get("max")),
                     declarations=tuple(str(text) for text in positional),
+                    hide_input=named.get("hide_input") is True,
                 ),
             )
         for kind in (Input, Output):

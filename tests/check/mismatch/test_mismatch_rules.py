@@ -388,6 +388,18 @@ def test_a_secret_and_dashes_are_no_difference(check):
     assert check({"MLproject": text, "main.py": SPLIT}) == []
 
 
+def test_a_secret_of_the_signature_is_marked_and_leaves_the_command(check, mend):
+    script = SPLIT.replace("    table: ", "    api_key: Annotated[str, typer.Option(hide_input=True)],\n    table: ", 1)
+    text = FRESH.replace("      table: ", "      api_key: {type: str}\n      table: ", 1)
+    files = {"MLproject": text.replace("--table=", "--api_key={api_key} --table="), "main.py": script}
+    (finding,) = check(files)
+    assert "secret is false here and true in the step function" in finding.message
+    mended = mend(files)
+    assert "api_key: {type: str, secret: true}" in mended
+    assert "--api_key" not in mended
+    assert check(files | {"MLproject": mended}) == []
+
+
 def test_an_entry_point_may_give_fixed_values(check):
     text = FRESH.replace(
         "      test_size: {type: float, default: 0.2, minimum: 0.01, description: Share}  # ours\n", ""

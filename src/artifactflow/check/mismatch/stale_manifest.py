@@ -242,7 +242,8 @@ def _by_key(outputs: tuple[Output, ...]) -> dict[str, Parameter | Input | Output
 def _differing(ours: Parameter | Input | Output, theirs: Parameter | Input | Output) -> list[str]:
     """The names of the fields that differ, but for what a signature cannot say."""
     if isinstance(ours, Parameter) and isinstance(theirs, Parameter):
-        theirs = replace(theirs, secret=ours.secret, flag=ours.flag)
+        # A manifest may mark what the signature does not; a secret of the signature's has to be one here.
+        theirs = replace(theirs, secret=ours.secret or theirs.secret, flag=ours.flag)
         if theirs.optional and theirs.default is None and ours.default == "":
             ours = replace(ours, default=None, optional=True)  # an empty text is how an absent one is said to MLflow
     if type(ours) is not type(theirs):
