@@ -4,11 +4,12 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from artifactflow.errors import IntegrityError, OutsideError
-from artifactflow.runs import Run, RunStatus
+from artifactflow.runs import PipelineRun, Run, RunStatus
 from artifactflow.store import Store
 from artifactflow.store.gc import Freed
 from artifactflow.store.locks import Turnstile
@@ -152,9 +153,16 @@ def test_what_is_registered_while_the_garbage_is_collected_is_not_garbage(store,
     assert store.verify().faults == []
 
 
-def test_two_collectors_at_once_do_not_trip_over_each_other(store, root):
+def test_two_collectors_at_once_do_not_trip_over_each_other(store, root, monkeypatch, eventually):
     orphans = [store.put_bytes(str(number).encode()) for number in range(20)]
-    freed, errors = [], []
+    freed, errors, arrived = [], [], []
+    collecting = Turnstile.collecting
+
+    def arriving(self, **options):
+        arrived.append(self)
+        return collecting(self, **options)
+
+    monkeypatch.setattr(Turnstile, "collecting", arriving)
 
     def collect_elsewhere():
         try:
@@ -167,7 +175,7 @@ def test_two_collectors_at_once_do_not_trip_over_each_other(store, root):
     with Turnstile(root / "locks").passed():  # both have found what they want to remove before either may
         for thread in threads:
             thread.start()
-        time.sleep(0.2)
+        eventually(lambda: len(arrived) == 2)
     for thread in threads:
         thread.join()
     assert (errors, sum(freed)) == ([], 20)
@@ -230,12 +238,102 @@ def test_a_run_that_runs_now_keeps_its_folder_and_its_inputs(store, log, collect
     assert refs(store) == ["data:v1", "data:v2"]
 
 
-def test_a_link_in_the_place_of_a_leftover_is_removed_and_not_what_it_points_to(store, root, tmp_path, collect):
+@pytest.fixture
+def pipeline_run(store, log):
+    """A run of a pipeline that has made `raw:v1`, which a later step of it will need, before others made more."""
+    began = PipelineRun("20260101-000000-aaaaaaaa", "flats", started="2026-01-01T00:00:00.000Z")
+    step = Run("20260101-000001-bbbbbbbb", "get", "get", status=RunStatus.FINISHED, pipeline_run_id=began.id)
+    log("1", name="raw")
+    with store.transaction() as transaction:
+        transaction.record_pipeline_run(began)
+        transaction.record_run(
+            replace(step, started="2026-01-01T00:00:01.000Z", inputs={"data": "other:v1"}, outputs={"raw": "raw:v1"})
+        )
+    for number in range(2, 4):
+        log(str(number), name="raw")
+    folder = store.run_folder(began.id, create=True)
+    (folder / "running.jsonl").write_text(
+        "".join(json.dumps(line) + "\n" for line in ({"started": step.to_json()}, {"ended": step.id}))
+    )
+    return began.id
+
+
+def test_what_a_pipeline_run_has_made_stays_as_long_as_it_runs_though_nobody_has_it_as_an_input_yet(
+    store, collect, pipeline_run
+):
+    assert collect(keep=1, is_running=lambda run_id: run_id == pipeline_run).versions == ["raw:v2"]
+    assert collect(keep=1).versions == ["raw:v1"]
+
+
+def test_what_other_pipeline_runs_have_made_is_not_kept_for_the_one_that_runs(store, collect, pipeline_run):
+    with store.transaction() as transaction:
+        transaction.record_run(replace(store.runs()[0], id="20260101-000002-cccccccc", pipeline_run_id="another"))
+        transaction.record_run(replace(store.runs()[-1], outputs={}))
+    assert collect(keep=1, is_running=lambda run_id: run_id == pipeline_run).versions == ["raw:v1", "raw:v2"]
+
+
+RUNNING = """
+name: slow
+steps:
+  make: {component: ., entry_point: make, with: {seed: 1}}
+  wait: {component: ., entry_point: wait, with: {mark: "${make.mark}", sign: SIGN}}
+  use:  {component: ., entry_point: use, with: {made: "${make.made}", after: "${wait.waited}"}}
+"""
+COMPONENT = """
+name: slow
+entry_points:
+  make:
+    parameters: {seed: {type: int}, made: {type: str, default: made.txt}, mark: {type: str, default: mark.txt}}
+    outputs: {made: {type: text, path: made.txt}, mark: {type: text, path: mark.txt}}
+    command: "echo {seed} > {made}; echo {seed} > {mark}"
+  wait:
+    parameters: {mark: {type: path, artifact: text}, sign: {type: str}, waited: {type: str, default: waited.txt}}
+    outputs: {waited: {type: text, path: waited.txt}}
+    command: "touch {sign}; while test -e {sign}; do sleep 0.02; done; cat {mark} > {waited}"
+  use:
+    parameters: {made: {type: path, artifact: text}, after: {type: path, artifact: text}}
+    command: "cat {made}"
+"""
+
+
+def test_a_pipeline_that_runs_finds_what_it_has_made_whatever_is_collected_meanwhile(tmp_path, root, write):
+    folder, sign = tmp_path / "slow", tmp_path / "sign"
+    folder.mkdir()
+    (folder / "MLproject").write_text(COMPONENT)
+    (folder / "pipeline.yaml").write_text(RUNNING.replace("SIGN", str(sign)))
+    artifactflow = [sys.executable, "-m", "artifactflow"]
+    run = [*artifactflow, "run-pipeline", str(folder), "--store", str(root)]
+    environment = {**os.environ, "ARTIFACTFLOW_TRACK": "none"}
+    with subprocess.Popen(run, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        until = time.monotonic() + 60
+        while not sign.exists():
+            assert process.poll() is None and time.monotonic() < until, process.stdout.read()
+            time.sleep(0.02)
+        with Store.open(root) as store:
+            for number in range(2):
+                tree = store.put_tree(write("made.txt", f"newer {number}"))
+                with store.transaction() as transaction:
+                    transaction.register("made", "text", "", tree)
+        collect = [*artifactflow, "artifacts", "gc", "--keep", "1", "--grace", "0s", "--store", str(root)]
+        said = subprocess.run(collect, env=environment, capture_output=True, text=True, check=True).stdout
+        sign.unlink()
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, printed
+    assert "retired made:v2" in said
+    assert "made:v1" not in said
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_link_in_the_place_of_a_leftover_is_removed_and_not_what_it_points_to(store, root, tmp_path, collect, known):
     (tmp_path / "precious").mkdir()
-    (tmp_path / "precious" / "file").touch()
+    for name in ("inputs", "staging"):
+        (tmp_path / "precious" / name).mkdir()
+    if known:
+        record(store, "planted", {}, {})
     (root / "runs" / "planted").symlink_to(tmp_path / "precious")
     collect()
-    assert (tmp_path / "precious" / "file").exists()
+    assert sorted(path.name for path in (tmp_path / "precious").iterdir()) == ["inputs", "staging"]
+    assert not (root / "runs" / "planted").is_symlink()
 
 
 def test_a_long_put_does_not_let_others_wait_behind_the_collector(store, root, monkeypatch):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from artifactflow.runs import Run
+from artifactflow.store.files import no_follow
 
 RUNNING_NAME: Final = "running.jsonl"
 """In the folder of a pipeline run while it runs: a line for each step that was started, and one when it has ended."""
@@ -21,11 +23,19 @@ PRIVATE_NAMES: Final = (STAGING_NAME, SPARE_NAME, RUNNING_NAME)
 """What the folder of a pipeline run has in it while it runs and not afterwards; that it runs is forgotten last."""
 
 
+def running_folders(runs: Path, is_running: Callable[[str], bool]) -> Iterator[Path]:
+    """The folders of the pipeline runs that run now, of those in `runs`."""
+    for file in runs.glob(f"*/{RUNNING_NAME}"):
+        if not file.parent.is_symlink() and is_running(file.parent.name):
+            yield file.parent
+
+
 def at_work(folder: Path) -> list[Run]:
     """The steps that the pipeline run with this folder has started and that have not ended."""
     found: dict[str, Run] = {}
     try:
-        lines = (folder / RUNNING_NAME).read_text(encoding="utf-8").splitlines()
+        with open(folder / RUNNING_NAME, encoding="utf-8", opener=no_follow) as stream:
+            lines = stream.read().splitlines()
     except (OSError, UnicodeDecodeError):
         return []
     for line in lines:

@@ -21,10 +21,11 @@ from typing import Any, Final, TypeVar
 from artifactflow.artifact import Digest, Tree
 from artifactflow.errors import IntegrityError, NotFoundError
 from artifactflow.store import queries
+from artifactflow.store.at_work import running_folders
 from artifactflow.store.catalog_file import position_of, read_meta
 from artifactflow.store.files import os_errors
 from artifactflow.store.journal import Position
-from artifactflow.store.leftovers import Leftovers, running_steps
+from artifactflow.store.leftovers import Leftovers
 from artifactflow.store.locks import hold
 from artifactflow.store.object_scan import digest_in_name, named_objects
 from artifactflow.store.parts import Parts
@@ -85,8 +86,9 @@ def collect(
     """Remove objects that nothing refers to and what dead processes left; with `keep` or `older_than` versions too.
 
     Of each artifact the newest `keep` versions stay, and those younger than `older_than` seconds; so does whatever
-    an alias names, `latest` among them, and what a version that stays was made from. Nothing that changed in the last
-    `grace` seconds is removed, and nothing of a run whose pipeline run, by its id, `is_running`.
+    an alias names, `latest` among them, what a version that stays was made from, and what a pipeline run has made or
+    reads that runs now: `is_running` answers for its id. Nothing of it, and nothing that changed in the last `grace`
+    seconds, is removed.
     Raises IntegrityError where a version's list of files is damaged, so that what it refers to is not known;
     OutsideError where the disk does not let us, or others are at work all the time.
     """
@@ -95,8 +97,8 @@ def collect(
     since = None if older_than is None else max(time.time() - older_than, 0.0)
     rules = Rules(keep, _utc(since), young=_utc(before))
     with os_errors("collect garbage"):
-        in_use = [ref for run in running_steps(parts.layout, is_running) for ref in run.inputs.values()]
-        plan = parts.catalog.read(lambda connection: plan_retirement(connection, rules, in_use))
+        running = list(running_folders(parts.layout.runs, is_running))
+        plan = parts.catalog.read(lambda connection: plan_retirement(connection, rules, running))
         if dry_run:
             freed.versions = [version.ref for version in plan.versions]
         else:

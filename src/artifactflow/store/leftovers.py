@@ -11,24 +11,15 @@ from pathlib import Path
 from typing import Final
 
 from artifactflow.errors import NotFoundError
-from artifactflow.runs import Run
 from artifactflow.store import queries
-from artifactflow.store.at_work import PRIVATE_NAMES, RUNNING_NAME, at_work
+from artifactflow.store.at_work import PRIVATE_NAMES, at_work, running_folders
 from artifactflow.store.catalog_sum import sum_path
 from artifactflow.store.files import remove
-from artifactflow.store.layout import Layout
 from artifactflow.store.locks import hold
 from artifactflow.store.parts import Parts
 
 _PRIVATE: Final = (*PRIVATE_NAMES, "inputs", "outputs", "metadata.json")
 """What runs have in their folders while they run. Their logs stay."""
-
-
-def running_steps(layout: Layout, is_running: Callable[[str], bool]) -> Iterator[Run]:
-    """The steps that run now."""
-    for file in layout.runs.glob(f"*/{RUNNING_NAME}"):
-        if is_running(file.parent.name):
-            yield from at_work(file.parent)
 
 
 class Leftovers:
@@ -69,13 +60,15 @@ class Leftovers:
     def _of_dead_runs(self) -> Iterator[Path]:
         # Listed first: a step says that it is at work before it makes its folder.
         folders = _inside(self._layout.runs)
-        busy = {run.id for run in running_steps(self._layout, self._is_running)}
+        running = running_folders(self._layout.runs, self._is_running)
+        busy = {run.id for folder in running for run in at_work(folder)}
         for folder in folders:
             if _changed(folder) >= self._before:
                 continue
             if folder.name in busy or self._is_running(folder.name):
                 continue
-            if not self._is_known(folder.name):
+            # No run has made a link: what it points to is not ours.
+            if folder.is_symlink() or not self._is_known(folder.name):
                 yield folder
             else:
                 yield from (folder / name for name in _PRIVATE if os.path.lexists(folder / name))

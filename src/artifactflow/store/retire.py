@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from artifactflow.artifact import Version
 from artifactflow.runs import RunStatus
 from artifactflow.store import queries
+from artifactflow.store.at_work import at_work
 from artifactflow.store.transaction import Transaction
 
 REASON: Final = "artifacts gc"
@@ -50,18 +52,34 @@ class Retirement:
     not_protecting: frozenset[str]
 
 
-def plan_retirement(connection: sqlite3.Connection, rules: Rules, in_use: Iterable[str] = ()) -> Retirement:
-    """What the rules retire; `in_use` are versions that somebody reads now, written `name:v3`."""
+def plan_retirement(connection: sqlite3.Connection, rules: Rules, running: Iterable[Path] = ()) -> Retirement:
+    """What the rules retire; `running` are the folders of the pipeline runs that run now."""
     by_name: dict[str, list[Version]] = {}
     for version in queries.versions(connection):
         by_name.setdefault(version.name, []).append(version)
-    kept: set[str] = set(in_use)
+    kept: set[str] = set()
+    for folder in running:
+        kept |= {ref for run in at_work(folder) for ref in run.inputs.values()}
+        kept.update(_made_by(connection, folder.name))
     for name, versions in by_name.items():
         kept |= {version.ref for version in rules.kept(versions)}
         kept |= {f"{name}:v{number}" for number in queries.aliases(connection, name).values()}
     parents = _parents(connection, kept) if len(kept) else set()
     retired = [version for versions in by_name.values() for version in versions if version.ref not in kept | parents]
     return Retirement(tuple(retired), frozenset({version.ref for version in retired} | (parents - kept)))
+
+
+def _made_by(connection: sqlite3.Connection, pipeline_run: str) -> Iterator[str]:
+    """What the steps of a pipeline run have made: those that come may need it, though nobody has it as an input yet."""
+    rows = connection.execute(
+        "SELECT runs.record FROM pipeline_runs AS around JOIN runs ON runs.started >= around.started "
+        "WHERE around.id = ? AND runs.status = ?",
+        (pipeline_run, RunStatus.FINISHED.value),
+    )
+    for (text,) in rows:
+        run = json.loads(text)
+        if run["pipeline_run"] == pipeline_run:
+            yield from run["outputs"].values()
 
 
 def _parents(connection: sqlite3.Connection, kept: set[str]) -> set[str]:
