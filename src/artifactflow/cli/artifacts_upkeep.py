@@ -19,6 +19,7 @@ from artifactflow.errors import IntegrityError, NotFoundError, UsageError
 from artifactflow.runner.locks import RunLocks
 from artifactflow.store import Store, find_store
 from artifactflow.store.migrate import migrate as migrate_store
+from artifactflow.store.salvage import Salvaged, rebuild_journal
 from artifactflow.words import size_text
 
 PROGRESS_SECONDS = 0.1
@@ -71,9 +72,20 @@ def verify(
         )
 
 
-def rebuild(store: StoreOption = None, json: JsonOption = False) -> None:
+def rebuild(
+    journal: Annotated[
+        bool,
+        typer.Option("--journal", help="Write a damaged journal anew first, of what is left of it and the catalog."),
+    ] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
     """Build the catalog again from the journal: versions, aliases, lineage and runs."""
     opened = required_store(store)
+    salvaged = None
+    if journal:
+        opened.close()
+        salvaged = rebuild_journal(opened.root)
     opened.rebuild()
     counts = {
         "versions": len(opened.versions()),
@@ -81,12 +93,27 @@ def rebuild(store: StoreOption = None, json: JsonOption = False) -> None:
         "pipeline_runs": len(opened.pipeline_runs()),
     }
     if json:
-        print_json(counts)
+        print_json(counts if salvaged is None else {**counts, "journal": salvaged.to_json()})
         return
+    if salvaged is not None:
+        _echo_salvaged(salvaged)
     typer.echo(
         f"built the catalog again: {_count(counts['versions'], 'version')}, {_count(counts['runs'], 'run')} of steps, "
         f"{_count(counts['pipeline_runs'], 'run')} of pipelines"
     )
+
+
+def _echo_salvaged(salvaged: Salvaged) -> None:
+    if salvaged.put_aside is None:
+        typer.echo("the journal is as it was written: it stays")
+        return
+    typer.echo(f"wrote the journal anew, of {salvaged.taken}; what was there is in {salvaged.put_aside}")
+    for what in salvaged.lost:
+        typer.echo(f"lost: {what}")
+    if salvaged.lost:
+        typer.echo(
+            "the content of versions that are lost is garbage now: put it again before artifactflow artifacts gc"
+        )
 
 
 def gc(

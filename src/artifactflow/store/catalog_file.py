@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -127,6 +127,15 @@ def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error says that the file's content is damaged."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
     return isinstance(error, sqlite3.DatabaseError) and code & 0xFF not in _OUTSIDE
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turn whatever SQLite raises in the body into an OutsideError: for databases that are made and thrown away."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise in_words(error) from error
 
 
 def in_words(error: sqlite3.Error) -> OutsideError:

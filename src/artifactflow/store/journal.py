@@ -23,6 +23,11 @@ SEGMENT_BYTES: Final = 64 * 1024 * 1024
 NO_CHECKSUM: Final = "0" * 64
 _LOST_SECTOR: Final = bytes(512)
 
+MEND_JOURNAL: Final = (
+    "restore it from a backup, or write a new one of what is left: artifactflow artifacts rebuild --journal"
+)
+"""What to do about a damaged journal."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
@@ -56,7 +61,7 @@ class Journal:
         if numbers != list(range(1, len(numbers) + 1)) or position.segment > len(numbers):
             raise IntegrityError(
                 f"the journal {self._folder} has lost a segment: it has {_spelled(numbers)}",
-                hint="restore the folder from a backup",
+                hint=MEND_JOURNAL,
             )
         if self._size(position.segment) < position.offset:
             raise self._cut_short(position)
@@ -105,7 +110,7 @@ class Journal:
         return IntegrityError(
             f"the journal has been cut short: the catalog has seen {position.offset} bytes of {path.name}, "
             f"it has {self._size(position.segment)}",
-            hint="restore the journal from a backup; delete catalog.db only if what is lost may stay lost",
+            hint=MEND_JOURNAL,
             place=Place(str(path)),
         )
 
@@ -194,7 +199,7 @@ def _damage(path: Path, offset: int, why: str) -> IntegrityError:
         number = stream.read(offset).count(b"\n") + 1
     return IntegrityError(
         f"the journal is damaged: {why}",
-        hint="restore the file from a backup; nothing has been changed",
+        hint=f"nothing has been changed; {MEND_JOURNAL}",
         place=Place(str(path), number),
     )
 

@@ -30,13 +30,20 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A line that is not as it was written; line 0 stands for a whole segment."""
+    """A line that is not as it was written; line 0 stands for a whole segment.
+
+    It is in the segment number `segment`, which goes on after its first `end` bytes, -1 where it does not; `content`
+    is the line.
+    """
 
     path: Path
     line: int
     what: str
     expected: str
     got: str
+    segment: int
+    end: int = -1
+    content: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ def scan(folder: Path, store_id: str, sizes: Mapping[int, int]) -> Iterator[Whol
             header = {"journal": 1, "store": store_id, "segment": number}
             previous = yield from _scan_segment(path, header, previous, sizes[number], last=number == highest)
         else:
-            yield Damage(path, 0, "the segment is missing", "a file", "none")
+            yield Damage(path, 0, "the segment is missing", "a file", "none", number)
             previous = None
 
 
@@ -75,7 +82,7 @@ def _scan_segment(
     path: Path, header: Mapping[str, Any], previous: bytes | None, size: int, *, last: bool
 ) -> Generator[Whole | Damage | Torn, None, bytes | None]:
     """Read one segment; `previous` is the checksum before it, None where it is not known. Gives its last checksum."""
-    offset = 0
+    offset, number = 0, int(header["segment"])
     with open(path, "rb", opener=no_follow) as stream:
         for count, whole_line in enumerate(stream, 1):
             line = whole_line[: size - offset]
@@ -91,14 +98,15 @@ def _scan_segment(
                 return previous
             expected_header = {**header, "previous": before}
             if record is None:
-                yield Damage(path, count, "a record is damaged", *_checksums(line, previous))
+                yield Damage(path, count, "a record is damaged", *_checksums(line, previous), number, offset, line)
             elif count == 1 and record != expected_header:
-                yield Damage(path, 1, "the segment is another one's", encode(expected_header), encode(record))
+                expected, got = encode(expected_header), encode(record)
+                yield Damage(path, 1, "the segment is another one's", expected, got, number, offset, line)
             else:
-                yield Whole(record, Position(header["segment"], offset, line[:64].decode()))
+                yield Whole(record, Position(number, offset, line[:64].decode()))
             previous = line[:64] if _checksum.match(line) else None
     if offset < size or size == 0:
-        yield Damage(path, 0, "the segment is cut short", f"{max(size, 1)} bytes", f"{offset} bytes")
+        yield Damage(path, 0, "the segment is cut short", f"{max(size, 1)} bytes", f"{offset} bytes", number)
     return previous
 
 

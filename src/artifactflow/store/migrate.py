@@ -78,16 +78,25 @@ def _migrate(layout: Layout, migrations: Sequence[Migration], patience: float) -
             for step in steps:
                 step.change(aside / "journal")
             (aside / "format").write_text(json.dumps({**content, "version": target}) + "\n")
-            _sync_below(aside)
-            backup = _back_up(layout)
-            aside.rename(layout.migration)
+            sync_below(aside)
+            backup = layout.root / f"backup-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(2).hex()}"
+            back_up(layout, backup)
+            exchange(layout, aside)
         finally:
             remove(aside)
-        sync(layout.root)
-        (layout.migration / "format").rename(layout.format)
-        sync(layout.root)
-        _finish(layout)
     return Migrated(source, target, backup)
+
+
+def exchange(layout: Layout, aside: Path) -> None:
+    """Put the journal and the format file in `aside`, which are whole and durable, in the place of the store's.
+
+    To be called while one is `alone`. All of it or nothing: whoever opens the store next finishes what is left to do.
+    """
+    aside.rename(layout.migration)
+    sync(layout.root)
+    (layout.migration / "format").rename(layout.format)
+    sync(layout.root)
+    _finish(layout)
 
 
 def finish_migration(layout: Layout) -> None:
@@ -154,27 +163,26 @@ def _read_format(path: Path) -> dict[str, Any]:
     )
 
 
-def _back_up(layout: Layout) -> Path:
+def back_up(layout: Layout, target: Path) -> None:
     """Copy what is not addressed by its content, whole and durable under its name or not there at all."""
-    target = layout.root / f"backup-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(2).hex()}"
     aside = Path(tempfile.mkdtemp(prefix="backup-", dir=layout.temporary))
     try:
         shutil.copytree(layout.journal, aside / "journal", copy_function=_copy, symlinks=True)
         for file in (layout.format, *sorted(layout.root.glob(f"{layout.catalog.name}*"))):
             _copy(str(file), str(aside / file.name))
-        _sync_below(aside)
+        sync_below(aside)
         aside.rename(target)
     finally:
         remove(aside)
-    sync(layout.root)
-    return target
+    sync(target.parent)
 
 
 def _copy(source: str, target: str) -> None:
     copy_file(Path(source), Path(target))
 
 
-def _sync_below(folder: Path) -> None:
+def sync_below(folder: Path) -> None:
+    """Make a folder durable with everything in it."""
     for current, _, names in os.walk(folder):
         for name in names:
             sync(Path(current, name))

@@ -1,7 +1,7 @@
 """Mending what verifying found, as far as it can be mended without losing anything.
 
 Damaged objects and a damaged catalog are put aside, never deleted. A damaged journal is left as it is: it is the truth,
-and which of its records are to be given up is for a person to say.
+and which of its records are to be given up is for a person to say, who can have it written anew: `salvage`.
 """
 
 from __future__ import annotations

@@ -47,9 +47,10 @@ CREATE INDEX pipeline_runs_by_time ON pipeline_runs (started, sequence);
 Event = Mapping[str, Any]
 """One thing that happened.
 
-`{"version": …}`, `{"removal": …}`, `{"alias": …}`, `{"run": …}`, `{"pipeline_run": …}` or `{"environment": …}`.
-An alias whose version is null points nowhere any more; its generation still counts on. An environment is a list of
-packages that the runs after it name by its digest; older runs have the list itself.
+`{"version": …}`, `{"removal": …}`, `{"alias": …}`, `{"run": …}`, `{"pipeline_run": …}`, `{"environment": …}` or
+`{"numbers": …}`. An alias whose version is null points nowhere any more; its generation still counts on. An environment
+is a list of packages that the runs after it name by its digest; older runs have the list itself. Numbers say how far
+those of an artifact have been used, by versions whose record is lost too.
 """
 
 
@@ -60,6 +61,8 @@ def apply(connection: sqlite3.Connection, event: Event) -> None:
             _apply_version(connection, version)
         case {"removal": removal}:
             _apply_removal(connection, removal)
+        case {"numbers": numbers}:
+            _use_numbers(connection, numbers["name"], numbers["highest"])
         case {"alias": alias}:
             connection.execute(
                 "INSERT OR REPLACE INTO aliases VALUES (?, ?, ?, ?)",
@@ -89,10 +92,14 @@ def _apply_version(connection: sqlite3.Connection, version: Mapping[str, Any]) -
     connection.execute(
         "INSERT INTO versions VALUES (?, ?, ?, ?)", (name, number, version["digest"], json.dumps(version))
     )
+    _use_numbers(connection, name, number)
+
+
+def _use_numbers(connection: sqlite3.Connection, name: str, highest: int) -> None:
     # Kept apart from the versions, because numbers outlive them.
     connection.execute(
         "INSERT INTO artifacts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET highest = max(highest, excluded.highest)",
-        (name, number),
+        (name, highest),
     )
 
 

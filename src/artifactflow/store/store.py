@@ -200,7 +200,7 @@ class Store(Questions):
         With `repair` damaged objects are put aside and a catalog that differs from the journal is built again.
         """
         if ref is None:
-            with self.temporary_folder("verify-") as aside:
+            with os_errors("verify the store"), self.temporary_folder("verify-") as aside:
                 report = verify(self._parts, aside, progress=progress)
         else:
             report = verify_versions(self._parts, ref, progress=progress)

@@ -16,6 +16,7 @@ from artifactflow.errors import IntegrityError, NotFoundError
 from artifactflow.runs import Run
 from artifactflow.store import queries
 from artifactflow.store.advice import Use, advice
+from artifactflow.store.catalog_file import database_errors
 from artifactflow.store.files import os_errors
 from artifactflow.store.findings import PUT_ASIDE, Fault, Report
 from artifactflow.store.object_scan import Hashed, digest_in_name, hash_all, named_objects
@@ -36,7 +37,7 @@ def verify(parts: Parts, aside: Path, *, progress: Progress | None = None) -> Re
     The garbage collector waits until it is done. Raises IntegrityError for a journal that a newer artifactflow wrote,
     OutsideError where the disk cannot be read.
     """
-    with os_errors("verify the store"), parts.turnstile.passed():
+    with os_errors("verify the store"), database_errors(), parts.turnstile.passed():
         history = verify_history(parts, aside)
         with closing(sqlite3.connect(history.known)) as known:
             versions = queries.versions(known)

@@ -13,7 +13,7 @@ from artifactflow.store.catalog_file import position_of, read_meta
 from artifactflow.store.catalog_sum import CatalogSum, read_sum
 from artifactflow.store.files import hash_file
 from artifactflow.store.findings import Fault
-from artifactflow.store.journal import Position
+from artifactflow.store.journal import MEND_JOURNAL, Position
 from artifactflow.store.journal_scan import Damage, Torn, Whole, scan, segment_sizes
 from artifactflow.store.locks import hold
 from artifactflow.store.parts import Parts
@@ -63,7 +63,7 @@ def verify_history(parts: Parts, aside: Path) -> History:
                 case Damage(path, line, what, expected, got):
                     whole = False
                     place = f"{path}:{line}" if line else str(path)
-                    history.faults.append(Fault("journal", place, what, expected, got))
+                    history.faults.append(Fault("journal", place, what, expected, got, mend=MEND_JOURNAL))
         comparison.end(replay, whole=whole)
         replay.commit()
     return history
@@ -165,4 +165,5 @@ class _Comparison:
             "the journal has been cut short, or the catalog does not say where it is",
             f"{seen.offset} bytes of segment {seen.segment}, ending with {seen.checksum}",
             f"{end.offset} bytes of segment {end.segment}, ending with {end.checksum}",
+            mend=MEND_JOURNAL,
         )
