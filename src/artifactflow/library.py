@@ -65,6 +65,9 @@ class StoredVersion:
         """A read-only copy of it, under its own name, in the store's folder for such copies."""
         folder = self.store.root / "loaded" / self.version.digest.hexadecimal
         target = folder / (self.version.name if self.tree.folder else self.tree.entries[0].path)
+        for path in (folder, target):
+            if path.is_symlink():
+                path.unlink()  # no copy of ours is one: what it points to is another's
         if not target.exists():
             folder.mkdir(parents=True, exist_ok=True)
             self.store.materialise(self.tree, folder if not self.tree.folder else target)

@@ -7,6 +7,7 @@ goes on to the end of the file: so it is while the step runs.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -40,14 +41,29 @@ class LogPlace:
 
     @contextmanager
     def open(self) -> Iterator[tuple[BinaryIO, int]]:
-        """The file at the beginning of the log, and how many bytes the log has. Raises NotFoundError."""
+        """The file at the beginning of the log, and how many bytes the log has.
+
+        Raises NotFoundError where it is gone, IntegrityError where it, or its folder, is a symbolic link.
+        """
+        with self._opened() as stream:
+            size = self.size if self.size >= 0 else max(stream.seek(0, os.SEEK_END) - self.start, 0)
+            stream.seek(self.start)
+            yield stream, size
+
+    def _opened(self) -> BinaryIO:
         try:
-            with open(self.path, "rb", opener=no_follow) as stream:
-                size = self.size if self.size >= 0 else max(stream.seek(0, os.SEEK_END) - self.start, 0)
-                stream.seek(self.start)
-                yield stream, size
+            if self.path.parent.is_symlink():
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(self.path.parent))
+            return open(self.path, "rb", opener=no_follow)
         except FileNotFoundError:
             raise NotFoundError(f"the log {self.path} is gone") from None
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise IntegrityError(
+                f"{error.filename} is a symbolic link, expected a file or folder of the store's own",
+                hint="find out who made it, and remove it",
+            ) from None
 
 
 def log_place(root: Path, log: str) -> LogPlace:
