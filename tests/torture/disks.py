@@ -12,6 +12,7 @@ import pytest
 
 _GOING_DOWN = 0x8004587D  # XFS_IOC_GOINGDOWN of linux/xfs_fs.h, EXT4_IOC_SHUTDOWN of ext4.h: what xfs_io calls shutdown
 _NOTHING_MORE_IS_WRITTEN = 2
+_QUIETLY = {"ext4": ["-q"], "xfs": ["-q"], "ntfs": ["-q", "-Q", "-F"]}
 
 
 class Mounts:
@@ -26,22 +27,34 @@ class Mounts:
         """A file system in memory."""
         return self._mount("-t", "tmpfs", "-o", options, "tmpfs")
 
-    def loop(self, kind: str, megabytes: int) -> Path:
-        """A file system of that kind in a file."""
-        if not shutil.which(f"mkfs.{kind}"):
-            pytest.skip(f"mkfs.{kind} is not installed")
+    def loop(self, kind: str, megabytes: int, *options: str) -> Path:
+        """A file system of that kind in a file, made with those options of its mkfs."""
         image = self._folder / f"image-{len(self._mounted)}"
+        _need(f"mkfs.{kind}")
         with image.open("wb") as file:
             file.truncate(megabytes * 2**20)
-        _run(f"mkfs.{kind}", *(["-q"] if kind in {"ext4", "xfs"} else []), image)
+        _run(f"mkfs.{kind}", *_QUIETLY.get(kind, ()), *options, image)
         if kind == "exfat" and shutil.which("mount.exfat-fuse"):
             device = _run("losetup", "-f", "--show", image).strip()
             self._loops.append(device)
-            target = self._target()
-            _run("mount.exfat-fuse", device, target)
-            self._mounted.append(target)
-            return target
+            return self._mount(device, by="mount.exfat-fuse")
+        if kind == "ntfs":
+            _need("lowntfs-3g")
+            return self._mount("-o", "ignore_case", image, by="lowntfs-3g")
         return self._mount("-o", "loop", image)
+
+    def without_case(self, kind: str) -> Path:
+        """A folder with hard links where names that differ in case only are one: on xfs, ext4, or NTFS by FUSE."""
+        match kind:
+            case "xfs":
+                return self.loop("xfs", 400, "-n", "version=ci")
+            case "ext4":
+                folder = self.loop("ext4", 64, "-O", "casefold") / "folder"
+                folder.mkdir()
+                _need("chattr")
+                _run("chattr", "+F", folder)
+                return folder
+        return self.loop("ntfs", 64)
 
     def lose_power(self, folder: Path) -> None:
         """Let a file system lose what it has not made durable, and mount it again, as after a start of the machine."""
@@ -68,16 +81,17 @@ class Mounts:
             subprocess.run(["losetup", "-d", device], capture_output=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _mount(self, *arguments: object) -> Path:
-        target = self._target()
-        _run("mount", *arguments, target)
+    def _mount(self, *arguments: object, by: str = "mount") -> Path:
+        target = self._folder / f"mount-{len(self._mounted)}"
+        target.mkdir()
+        _run(by, *arguments, target)
         self._mounted.append(target)
         return target
 
-    def _target(self) -> Path:
-        target = self._folder / f"mount-{len(self._mounted)}"
-        target.mkdir()
-        return target
+
+def _need(program: str) -> None:
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not installed")
 
 
 def _run(*command: object) -> str:

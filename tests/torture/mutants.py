@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import migrations
 import workload
 from artifactflow.store import files
+from artifactflow.store import migrate as migrate_module
 from workload import Say
 
 
@@ -76,3 +78,10 @@ def work_as(mutant: str, say: Say, root: Path, seed: int) -> None:
     """The workload with a store that breaks a promise."""
     MUTANTS[mutant]()
     workload.work(say, root, seed)
+
+
+def migrate_unsynced(what: str, say: Say, root: Path) -> None:
+    """Migrate without making that folder durable, whose name begins so, before it gets its name."""
+    honest = migrate_module.sync_below
+    migrate_module.sync_below = lambda folder: None if folder.name.startswith(what) else honest(folder)
+    migrations.bring(say, root)

@@ -16,6 +16,7 @@ from artifactflow.fetch.archive import extract
 from artifactflow.runner.locks import RunLocks
 from artifactflow.store import Store
 from artifactflow.store.migrate import Migration, migrate
+from artifactflow.store.salvage import rebuild_journal
 from processes import REFUSED, Child, wait_until
 from workload import check_collected
 
@@ -23,15 +24,21 @@ FAULTS = {"EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "SIGKILL": "signal=SIGKI
 
 _CALLS = "trace=%file,%desc"
 _NOT_OURS = {"mmap", "munmap"}  # memory that Python asks for
+_TRIES = 5
+"""How often a fault may fail to come about: on a busy machine an operation may look at a lock once less."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """Something done in a folder, how to see that it was done, and that what was there before is as it was."""
+    """Something done in a folder, how to see that it was done, and that what was there before is as it was.
+
+    `spoil` makes the store in the folder one that is of no use before it is done.
+    """
 
     do: Callable[[Path], object]
     is_done: Callable[[Path], bool]
     old_is_intact: Callable[[Path], bool]
+    spoil: Callable[[Path], object] | None = None
 
 
 def make_folder(folder: Path) -> None:
@@ -90,6 +97,11 @@ def _rebuild(folder: Path) -> None:
         store.rebuild()
 
 
+def _verify(folder: Path) -> None:
+    with Store.open(folder / "store") as store:
+        store.verify()
+
+
 def _extract(folder: Path) -> None:
     extract(folder / "archive.tgz", folder / "content", name="archive.tgz")
 
@@ -103,6 +115,20 @@ STEPS = (Migration(0, 1, _same_format),)
 
 def _migrate(folder: Path) -> None:
     migrate(folder / "store", migrations=STEPS)
+
+
+def _make_older(folder: Path) -> None:
+    path = folder / "store" / "format"
+    path.write_text(path.read_text().replace('"version": 1', '"version": 0'))
+
+
+def _rebuild_journal(folder: Path) -> None:
+    rebuild_journal(folder / "store")
+
+
+def _damage_journal(folder: Path) -> None:
+    path = folder / "store" / "journal" / "000001.log"
+    path.write_bytes(path.read_bytes().replace(b'"type":"table"', b'"type":"cable"', 1))
 
 
 def _store_is_intact(folder: Path) -> bool:
@@ -139,6 +165,11 @@ def _is_migrated(folder: Path) -> bool:
     return '"version": 1' in (folder / "store" / "format").read_text()
 
 
+def _has_whole_journal(folder: Path) -> bool:
+    with Store.open(folder / "store") as store:
+        return not store.verify().faults
+
+
 def _true(_: Path) -> bool:
     return True
 
@@ -150,21 +181,22 @@ OPERATIONS = {
     "rm": Operation(_remove, _is_removed, _store_is_intact),
     "gc": Operation(_collect, _true, _store_is_intact),
     "rebuild": Operation(_rebuild, _true, _store_is_intact),
+    "verify": Operation(_verify, _true, _store_is_intact),
     "extract": Operation(_extract, _is_extracted, _true),
-    "migrate": Operation(_migrate, _is_migrated, _true),
+    "migrate": Operation(_migrate, _is_migrated, _true, _make_older),
+    "rebuild --journal": Operation(_rebuild_journal, _has_whole_journal, _store_is_intact, _damage_journal),
 }
 
 
 def prepared(operation: str, folder: Path) -> Path:
     """A folder to copy for each case, with the libraries that the operation needs loaded in this process."""
+    chosen = OPERATIONS[operation]
     make_folder(folder)
+    if chosen.spoil is not None:
+        chosen.spoil(folder)
     warm = folder.with_name("warm")
     shutil.copytree(folder, warm)
-    if operation == "migrate":
-        for one in (folder, warm):
-            path = one / "store" / "format"
-            path.write_text(path.read_text().replace('"version": 1', '"version": 0'))
-    OPERATIONS[operation].do(warm)
+    chosen.do(warm)
     return folder
 
 
@@ -173,13 +205,25 @@ def calls_of(operation: str, template: Path, folder: Path) -> list[tuple[str, in
     trace = folder / "trace"
     child = traced(operation, template, folder / "counted", trace, "-e", _CALLS)
     assert child.code == 0
-    names = re.findall(r"^(?:\d+ +)?(\w+)\(", trace.read_text(), re.MULTILINE)
-    counts: collections.Counter[str] = collections.Counter()
-    found = []
-    for name in (name for name in names if name not in _NOT_OURS):
-        counts[name] += 1
-        found.append((name, counts[name]))
-    return found
+    return numbered_calls(trace.read_text())
+
+
+def numbered_calls(trace: str) -> list[tuple[str, int]]:
+    """The calls of a trace, each name with its number. strace counts those of each thread and process by themselves."""
+    counts: collections.Counter[tuple[str, str]] = collections.Counter()
+    found: dict[tuple[str, int], None] = {}
+    for line in trace.splitlines():
+        # The other half of a call that another thread cut in two begins `<... name resumed>`.
+        if (match := re.match(r"(?:(\d+) +)?(\w+)\(", line)) and match[2] not in _NOT_OURS:
+            thread, name = match.groups(default="")
+            counts[thread, name] += 1
+            found[name, counts[thread, name]] = None
+    return list(found)
+
+
+def has_fired(trace: str, fault: str) -> bool:
+    """Whether the fault came about, by what strace says of it."""
+    return "+++ killed by SIGKILL +++" in trace if fault == "SIGKILL" else "(INJECTED)" in trace
 
 
 def traced(operation: str, template: Path, folder: Path, trace: Path, *options: str) -> Child:
@@ -188,7 +232,7 @@ def traced(operation: str, template: Path, folder: Path, trace: Path, *options: 
         pytest.skip("strace is not installed: apt-get install strace")
     shutil.copytree(template, folder)
     child = Child(lambda say: OPERATIONS[operation].do(folder), held=True)
-    command = ["strace", "-f", "-qq", "-p", str(child.pid), "-o", str(trace), *options]
+    command = ["strace", "-f", "-q", "-p", str(child.pid), "-o", str(trace), *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
         try:
             wait_until(lambda: strace.poll() is not None or _is_traced(child.pid))
@@ -210,19 +254,27 @@ def _is_traced(pid: int) -> bool:
 
 def check_fault(operation: str, template: Path, folder: Path, fault: str, call: tuple[str, int]) -> None:
     """Let one call fail, and hold that nothing is lost, and that the operation can be done then."""
-    name, number = call
-    copy = folder / "copy"
-    inject = f"inject={name}:{FAULTS[fault]}:when={number}"
-    child = traced(operation, template, copy, folder / "trace", "-e", _CALLS, "-e", inject)
+    copy, trace = folder / "copy", folder / "trace"
+    inject = f"inject={call[0]}:{FAULTS[fault]}:when={call[1]}"
     chosen = OPERATIONS[operation]
+    for _ in range(_TRIES):
+        child = traced(operation, template, copy, trace, "-e", _CALLS, "-e", inject)
+        if has_fired(trace.read_text(), fault):
+            break
+        try:
+            assert child.code == 0, "it ended badly, and no fault had come about"
+            assert chosen.is_done(copy)
+        finally:
+            shutil.rmtree(copy)
+    else:
+        raise AssertionError(f"the fault did not come about in {_TRIES} tries")
     try:
         if fault == "SIGKILL":
-            # Not killed where it made fewer calls than when they were counted, as a busy machine lets it.
-            assert child.code in (-signal.SIGKILL, 0)
+            assert child.code == -signal.SIGKILL, "a process that it had started was killed, and not the operation"
         else:
             assert child.code in (0, REFUSED), "it ended with a traceback"
-        if operation == "migrate" and child.code != 0 and not chosen.is_done(copy):
-            chosen.do(copy)  # a store of the older format is opened by nothing else
+        if chosen.spoil is not None and child.code != 0 and not chosen.is_done(copy):
+            chosen.do(copy)
         assert chosen.old_is_intact(copy)
         if child.code == 0:
             assert chosen.is_done(copy), "it says that it did what it did not"

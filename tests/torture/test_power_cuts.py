@@ -8,7 +8,8 @@ import pytest
 
 from artifactflow.errors import ArtifactflowError
 from artifactflow.store import catalog
-from mutants import MUTANTS, work_as
+from migrations import cut_migrations
+from mutants import MUTANTS, migrate_unsynced, work_as
 from processes import Child
 from workload import Ledger, work
 
@@ -48,3 +49,17 @@ def test_power_cuts_find_a_store_that_breaks_its_promise(mount, monkeypatch, mut
     # ext4 for the folders: there the fsync of a file does not make its name durable.
     with pytest.raises((AssertionError, ArtifactflowError)):
         cut_power(mount, "ext4", 300, monkeypatch, worker=functools.partial(work_as, mutant))
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_a_power_cut_leaves_a_store_that_is_being_migrated_old_or_new_and_its_backup_whole(mount, monkeypatch, kind):
+    seen = cut_migrations(mount, kind, 60, monkeypatch)
+    assert min(seen.values()) > 5, "the cuts did not come while it migrated"
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("what", ["migration-", "backup-"])
+def test_power_cuts_find_a_migration_that_marks_the_format_before_all_is_durable(mount, monkeypatch, what):
+    with pytest.raises((AssertionError, ArtifactflowError)):
+        cut_migrations(mount, "ext4", 300, monkeypatch, worker=functools.partial(migrate_unsynced, what))

@@ -127,6 +127,44 @@ def test_a_disk_without_hard_links_permissions_and_case_holds_a_store(mount, tmp
 
 
 @pytest.mark.torture
+@pytest.mark.parametrize("kind", ["xfs", "ext4", "ntfs"])
+def test_a_disk_with_hard_links_and_without_case_holds_a_store_and_writes_no_file_over_another(mount, tmp_path, kind):
+    """Linux has to be built for it (CONFIG_XFS_SUPPORT_ASCII_CI, CONFIG_UNICODE); lowntfs-3g does without."""
+    disk = mount.without_case(kind)
+    (disk / "Probe").write_text("")
+    assert (disk / "probe").exists() and (disk / "link").hardlink_to(disk / "Probe") is None
+    folder, plain = tmp_path / "folder", tmp_path / "file"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("Data.csv", "data.csv", "sub/a", "sub/A"):
+        (folder / name).write_text(name)
+    root = disk / "store"
+    for name in ("Data", "data"):
+        plain.write_text(name)
+        put(root, plain, name=name)
+    put(root, folder, name="cased")
+    with Store.open(root) as store:
+        assert [version.ref for version in store.versions()] == ["Data:v1", "cased:v1", "data:v1"]
+        for name in ("Data", "data"):
+            tree = store.tree(store.version(name).digest)
+            assert store.materialise(tree, tmp_path / f"out-{name}").read_text() == name
+            assert store.materialise(tree, disk / f"out-{ord(name[0])}").read_text() == name
+            with store.hand_out(tree, disk / f"in-{ord(name[0])}") as handed:
+                assert handed.path.read_text() == name
+                assert handed.changed() == []
+        cased = store.tree(store.version("cased").digest)
+        for write in (store.materialise, store.hand_out):
+            with pytest.raises(OutsideError, match="File exists"):
+                write(cased, disk / "out")
+            assert not (disk / "out").exists()
+        copy = store.materialise(cased, tmp_path / "copy")  # where there is case, it is whole
+        assert {file.relative_to(copy).as_posix(): file.read_text() for file in copy.rglob("*") if file.is_file()} == {
+            name: name for name in ("Data.csv", "data.csv", "sub/a", "sub/A")
+        }
+        assert not store.verify().faults
+        check_collected(store)
+
+
+@pytest.mark.torture
 @pytest.mark.parametrize("limit", [0, 100, 1_000, 4_096, 20_000, 65_536, 500_000])
 def test_a_limit_on_the_size_of_files_is_an_error_in_words(tmp_path, limit):
     root = tmp_path / "store"
