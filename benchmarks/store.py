@@ -116,8 +116,8 @@ def copied(source: Path) -> Callable[[Path], object]:
 def compare(title: str, programs: list[Program], place: Path, rounds: int, base: tuple[str, ...]) -> None:
     """Measure, print a table, and give each program's share of the time that the programs in `base` take together.
 
-    What small files were written stays until the last program has ended: ext4 is slow for a while to give out inodes
-    of which many were freed a moment ago, and the program after would pay for it. Large files are removed at once.
+    What small files were written stays until the last program has ended: an ext4 without a journal is slow for minutes
+    to give out inodes after many were freed, and the program after would pay for it. Large files are removed at once.
     """
     work = place / "work"
     work.mkdir()

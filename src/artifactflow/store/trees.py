@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -187,14 +188,21 @@ def materialise(blobs: Blobs, tree: Tree, target: Path) -> Path:
 
 
 def placed_entries(tree: Tree, target: Path) -> Iterator[tuple[TreeEntry, Path]]:
-    """Each entry with its path where `target` is to become the file or folder; the folders around it are made."""
+    """Each entry with its path where `target` is to become the file or folder; the folders around it are made.
+
+    Raises FileExistsError for folders that are one to the file system, as `A` and `a` are to one without case.
+    """
     if not tree.folder:
         yield tree.entries[0], target
         return
+    made = {target}
     target.mkdir()
     for entry in tree.entries:
         path = target / entry.path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        missing = list(takewhile(lambda folder: folder not in made, path.parents))
+        for folder in reversed(missing):
+            folder.mkdir()
+        made.update(missing)
         yield entry, path
 
 
