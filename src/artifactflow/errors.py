@@ -133,6 +133,15 @@ def near_matches(name: str, known: Iterable[str]) -> str | None:
 
     >>> near_matches("max_itr", ["max_iter", "test_size"])
     'did you mean max_iter?'
+
+    What goes on where `name` ends comes before what looks like it:
+
+    >>> near_matches("run", ["runs", "rung", "run-pipeline"])
+    'did you mean runs or rung or run-pipeline?'
+    >>> near_matches("--param", ["--parameter", "--keep-warm"])
+    'did you mean --parameter?'
     """
-    found = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    names = list(known)
+    longer = [one for one in names if one.startswith(name)] if len(name) > 2 else []
+    found = longer[:3] or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(found)}?" if found else None

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +32,7 @@ def test_an_underscore_in_a_command_is_a_dash(cli):
     ("arguments", "error", "hint"),
     [
         (["trin"], "there is no command 'trin'", "did you mean train?"),
+        (["run"], "there is no command 'run'", "did you mean run-pipeline or runs?"),
         (["xyzzy"], "there is no command 'xyzzy'", "artifactflow --help lists the commands"),
         (["artifacts", "shw"], "there is no command 'shw'", "did you mean show?"),
         (["runs", "lg"], "there is no command 'lg'", "did you mean log?"),
@@ -75,6 +75,23 @@ def test_a_reader_that_leaves_is_no_error(artifactflow, tmp_path: Path):
     assert errors == b""
 
 
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", [["artifacts", "ls"], ["artifacts", "ls", "--json"], ["run-pipeline"], ["--help"]])
+def test_a_full_disk_is_no_bug_of_ours(words: Path, command):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "artifactflow", *command], cwd=words, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 9
+    assert done.stderr.startswith("error: cannot write what is printed here: No space left on device\nhint: ")
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_ctrl_c_in_a_command_says_so(cli, monkeypatch):
+    monkeypatch.setattr("artifactflow.cli.doctor.examine", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+    assert cli("doctor", code=130).err == "error: stopped by the user\n"
+
+
 def printed(log):
     """What a log says, nothing where its step has ended this moment."""
     try:
@@ -83,7 +100,7 @@ def printed(log):
         return ""
 
 
-def test_a_terminated_run_says_so_and_keeps_what_is_finished(words: Path, artifactflow):
+def test_a_terminated_run_says_so_and_keeps_what_is_finished(words: Path, artifactflow, eventually):
     (words / "shout" / "main.py").write_text("import time\nprint('waiting', flush=True)\ntime.sleep(60)\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "artifactflow", "run-pipeline", str(words)],
@@ -93,10 +110,7 @@ def test_a_terminated_run_says_so_and_keeps_what_is_finished(words: Path, artifa
     )
     with process:
         logs = words / ".artifactflow" / "runs"
-        deadline = time.monotonic() + 30
-        while not any("waiting" in printed(log) for log in logs.glob("*/log")):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        eventually(lambda: any("waiting" in printed(log) for log in logs.glob("*/log")))
         os.kill(process.pid, signal.SIGTERM)
         errors = process.stderr.read()
         assert process.wait(30) == 130

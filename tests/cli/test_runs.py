@@ -65,7 +65,10 @@ def test_log_prints_what_a_step_printed(cli, ran):
 
 @pytest.mark.parametrize("command", ["show", "log"])
 def test_a_run_that_does_not_exist(cli, ran, command):
-    assert "there is no run 'nothing'" in cli("runs", command, "nothing", code=4).err
+    assert cli("runs", command, "nothing", code=4).err == (
+        "error: there is no run 'nothing'\nhint: artifactflow runs ls lists the runs\n"
+    )
+    assert cli("runs", command, "shuot", code=4).err.endswith("hint: did you mean shout?\n")
 
 
 @pytest.mark.parametrize("command", ["show", "log"])

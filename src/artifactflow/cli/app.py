@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
@@ -9,14 +10,14 @@ import signal
 import sys
 import traceback
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
 from artifactflow import __version__
 from artifactflow.cli.options import CommandGroup, new_app
 from artifactflow.cli.terminal import guard_terminals
-from artifactflow.errors import ArtifactflowError, near_matches
+from artifactflow.errors import ArtifactflowError, InterruptedRunError, near_matches
 from artifactflow.fetch.addresses import masked_message
 
 COMMANDS = {
@@ -44,6 +45,9 @@ COMMANDS = {
 
 The help is stated here so that showing it loads no command. A test holds it against the commands' own words.
 """
+
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+STOPPED: Final = InterruptedRunError.exit_code
 
 
 class LazyGroup(CommandGroup):
@@ -102,15 +106,20 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except typer.TyperException as error:
         _fail(_usage_text(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("error: stopped by the user", 130)
+        _fail("error: stopped by the user", STOPPED)
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
-        # The reader has gone (`| head`): not an error, though Typer ends with 1. Nothing more may be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()  # the reader has gone (`| head`): not an error, though Typer ends with 1
         raise SystemExit(0) from None
-    except Exception:  # a bug of ours: the traceback is what mends it, but for what an address in it may hold
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            where = error.filename or "what is printed here"
+            _fail(f"error: cannot write {where}: {error.strerror}\nhint: make room there, then run it again", 9)
+        # A bug of ours: the traceback is what mends it, but for what an address in it may hold.
         _fail(traceback.format_exc().rstrip(), 1)
+    if code == STOPPED:  # Typer's word for Ctrl-C
+        _fail("error: stopped by the user", STOPPED)
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
@@ -128,9 +137,17 @@ def _usage_text(error: typer.TyperException) -> str:
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _print_no_more()
     typer.echo(masked_message(text), err=True)
     raise SystemExit(code)
+
+
+def _print_no_more() -> None:
+    """Let what is still in the buffer go nowhere: Python would try to write it at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -62,7 +62,8 @@ def clear(
     chosen = [run for run in cached if not steps or any(fnmatch.fnmatchcase(run.step, word) for word in steps)]
     if steps and not chosen:
         names = {run.step for run in cached}
-        raise NotFoundError(f"nothing of {', '.join(steps)} can be reused", hint=near_matches(steps[0], names))
+        hint = near_matches(steps[0], names) or "artifactflow cache ls lists what can be"
+        raise NotFoundError(f"nothing of {', '.join(steps)} can be reused", hint=hint)
     with opened.transaction() as transaction:
         for run in chosen:
             transaction.record_run(replace(run, cache_key=""))

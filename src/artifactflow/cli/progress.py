@@ -39,6 +39,7 @@ class PipelineProgress:
         self.width = min(max(map(len, steps), default=0), 40)
         self.steps = set(steps)
         self.done = 0
+        self.decided = ""  # the step of the line above
         self.quiet = quiet
         self.live_wanted = not plain and not quiet and sys.stdout.isatty()
         self.live: Live | None = None
@@ -110,11 +111,12 @@ class PipelineProgress:
         self._echo(message)
 
     def _decision(self, step: str, decision: str, reason: str) -> None:
+        self.decided = step
         coloured = typer.style(f"{decision:5}", fg=COLOURS.get(decision))
         self._echo(f"{step:{self.width}}  {coloured}  {reason}")
 
     def _print(self, text: str, outcome: StepOutcome) -> None:
-        of = f"{outcome.step}: " if len(self.running) else ""
+        of = f"{outcome.step}: " if self.running or outcome.step != self.decided else ""
         self._echo(f"{text.replace('→ ', f'→ {of}', 1)} in {seconds_text(outcome.seconds)}")
 
     def _echo(self, text: str) -> None:
@@ -123,8 +125,8 @@ class PipelineProgress:
         if self.live is None:
             try:
                 typer.echo(text)
-            except BrokenPipeError:
-                self.quiet = True  # whoever read along has gone (`| head`); the run goes on
+            except OSError:
+                self.quiet = True  # whoever read along has gone (`| head`), or there is no room; the run goes on
         else:
             from rich.text import Text
 

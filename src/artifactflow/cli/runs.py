@@ -10,7 +10,7 @@ import typer
 from artifactflow.cli.options import JsonOption, new_app
 from artifactflow.cli.render import print_json, print_table, shown_path
 from artifactflow.cli.stores import StoreOption, existing_store, required_store
-from artifactflow.errors import NotFoundError
+from artifactflow.errors import NotFoundError, near_matches
 from artifactflow.parameters import format_value
 from artifactflow.runner import follow_log, running_step
 from artifactflow.runs import PipelineRun, Run
@@ -101,10 +101,13 @@ def _find(store: Store, name: str) -> Run | PipelineRun:
         return store.pipeline_run(name)
     except NotFoundError:
         pass
-    newest = next((run for run in store.runs() if run.step == name), None)
-    if newest is None:
-        raise missing
-    return newest
+    steps: set[str] = set()
+    for run in store.runs():
+        if run.step == name:
+            return run
+        steps.add(run.step)
+    hint = missing.hint or near_matches(name, steps) or "artifactflow runs ls lists the runs"
+    raise NotFoundError(missing.message, hint=hint)
 
 
 def _show_run(run: Run) -> None:
