@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 
 from artifactflow.cli.options import CONTEXT, new_app
-from artifactflow.errors import NotFoundError
+from artifactflow.errors import NotFoundError, OutsideError
 from artifactflow.fetch.addresses import masked_address
 from artifactflow.trackers.choice import mlflow_address
 
@@ -34,7 +35,21 @@ def command(
             f"MLflow was told nothing here yet: there is no {database}",
             hint="run a pipeline first: artifactflow run-pipeline --track mlflow",
         )
+    if not any(word.startswith("--host") for word in context.args):
+        _refuse_used(port)
     os.chdir(path)
     words = ["-P", "-m", "mlflow", "ui", "--backend-store-uri", address, "--port", str(port), *context.args]
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 - no shell is what is wanted
+
+
+def _refuse_used(port: int) -> None:
+    """MLflow would say so only after seconds of loading, and end as if it had gone well."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was just given up may be taken
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise OutsideError(
+                f"port {port} cannot be used: {error.strerror}", hint=f"take another one: --port {port % 65535 + 1}"
+            ) from error
