@@ -63,6 +63,15 @@ def test_the_environments_of_a_pipeline_are_built_listed_and_removed(env, projec
     assert env("ls") == "no environments yet: artifactflow env build makes those of a component or pipeline\n"
 
 
+def test_where_no_environment_is_stated_there_is_nothing_to_lock(cli, words):
+    for file in words.rglob("conda.yaml"):
+        file.unlink()
+    for file in words.rglob("MLproject"):
+        file.write_text(file.read_text().replace("conda_env: conda.yaml\n", ""))
+    assert cli("env", "lock", words).out == "nothing to lock: no component here has an environment file\n"
+    assert cli("env", "lock", words, "--json").json == []
+
+
 def test_a_lock_is_kept_until_the_upgrade(env):
     first = env("lock", "one", "--json")
     again = env("lock", "one", "--json")

@@ -132,6 +132,8 @@ def test_an_input_may_be_a_path_or_a_stored_artifact(cli, words: Path):
             "no environment 'vagrant', expected one of auto, current, uv, conda",
             "--env uv",
         ),
+        (["words", "--jobs", "0"], 2, "--jobs takes a whole number of at least 1, got '0'", ""),
+        (["words", "--jobs", "two"], 2, "--jobs takes a whole number of at least 1, got 'two'", ""),
         (["words", "--env", "mke=uv"], 4, "no step and no tag is called 'mke'", "did you mean make?"),
     ],
 )

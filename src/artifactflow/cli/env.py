@@ -21,7 +21,7 @@ from artifactflow.words import size_text
 app = new_app(no_args_is_help=True)
 
 PathArgument = Annotated[
-    Path, typer.Argument(metavar="[PATH]", help="A component's folder, a pipeline's, or a pipeline file.")
+    Path, typer.Argument(metavar="PATH", help="A component's folder, a pipeline's, or a pipeline file.")
 ]
 
 
@@ -117,6 +117,8 @@ def lock(
             typer.echo(f"{component.name}: {len(found.packages) - 2} packages, {what}: {found.file}")
     if json:
         print_json(rows)
+    elif not rows:
+        typer.echo("nothing to lock: no component here has an environment file")
 
 
 @app.command()
@@ -126,7 +128,8 @@ def gc(store: StoreOption = None, json: JsonOption = False) -> None:
     if json:
         print_json({"removed": list(removed.keys), "bytes": removed.bytes})
     else:
-        typer.echo(f"removed {len(removed.keys)} environments, {size_text(removed.bytes)}")
+        count = len(removed.keys)
+        typer.echo(f"removed {count} environment{'' if count == 1 else 's'}, {size_text(removed.bytes)}")
 
 
 def _root(store: Path) -> Path:

@@ -21,7 +21,7 @@ app = new_app()
 def command(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="The id of a pipeline's run or a step's. [default: the newest]"),
+        typer.Argument(metavar="RUN", help="The id of a pipeline's run or a step's. [default: the newest]"),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to. [default: beside the run's record]")

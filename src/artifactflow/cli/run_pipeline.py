@@ -59,7 +59,9 @@ def command(
     start: FromOption = None,
     until: UntilOption = None,
     skip: SkipOption = None,
-    jobs: Annotated[str, typer.Option("--jobs", "-j", metavar="N", help="Steps side by side. [default: cores]")] = "0",
+    jobs: Annotated[
+        str | None, typer.Option("--jobs", "-j", metavar="N", help="Steps side by side. [default: cores]")
+    ] = None,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", "-k", help="When a step fails, go on with those that do not need it.")
     ] = False,
@@ -87,7 +89,7 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Run a pipeline, or a component, reusing what has not changed."""
-    if not jobs.isdecimal():
+    if jobs is not None and not (jobs.isdecimal() and int(jobs)):
         raise UsageError(f"--jobs takes a whole number of at least 1, got {jobs!r}")
     found = find_pipeline(path, parameter, config, store)
     bound = found.bound
@@ -100,7 +102,7 @@ def command(
     options = with_tracking(options, track, register, wait_tracking, found)
     options = replace(
         options,
-        jobs=int(jobs),
+        jobs=int(jobs or 0),
         keep_going=keep_going,
         cold=cold,
         keep_warm=keep_warm_seconds(keep_warm, bound.pipeline.folder),

@@ -54,7 +54,7 @@ def list_workers(json: JsonOption = False) -> None:
 @app.command()
 def stop(
     pid: Annotated[
-        list[int] | None, typer.Argument(metavar="[PID]...", help="The servers to stop.", show_default=False)
+        list[int] | None, typer.Argument(metavar="PID", help="The servers to stop.", show_default=False)
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Stop all of them, as without any PID.")] = False,
     json: JsonOption = False,
