@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import typer
 
@@ -16,6 +16,9 @@ from artifactflow.cli.terminal import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
+
+NARROWEST: Final = 8
+"""The columns of a terminal that a column of a table has at least, where there is room."""
 
 _unescaped = re.compile("[\x7f-\x9f]")
 """Control characters that JSON lets stand as they are."""
@@ -51,15 +54,30 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right:
     from rich.table import Table
     from rich.text import Text
 
+    shown = console()
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    whole = _kept_whole(columns, cells, shown.width)
+    for number, column in enumerate(columns):
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=number in whole)
     for row in cells:
         table.add_row(*(Text(plain(cell)) for cell in row))
-    shown = console()
     with shown.capture() as captured:
         shown.print(table)
     typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _kept_whole(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> set[int]:
+    """The columns to fold last: ids and names without blanks, which are copied; the widest only where there is room."""
+    texts = list(zip(columns, *rows, strict=True))
+    widths = [max(map(len, column)) for column in texts]
+    whole = sorted(
+        (i for i, column in enumerate(texts) if not any(" " in cell for cell in column)), key=widths.__getitem__
+    )
+    room = width - 2 * (len(columns) - 1)
+    while whole and sum(widths[i] for i in whole) + NARROWEST * (len(columns) - len(whole)) > room:
+        whole.pop()
+    return set(whole)
 
 
 def _print_aligned(rows: list[list[str]], right: list[bool]) -> None:
