@@ -133,6 +133,15 @@ def test_any_text_stays_in_one_cell_of_one_line(content: str):
     assert len(re.sub(r"&#\d+;", "x", written)) <= LONGEST_TEXT
 
 
+def test_no_text_turns_the_direction_of_what_stands_behind_it():
+    turned = "safe\u202egpj.exe"
+    log = LogExcerpt("log", turned, turned, 9, 0)
+    written = render_comment(Comment("p", [StepOutcome(turned, "FAILED", turned)], logs=[(turned, log)]))
+    assert "safe�gpj.exe" in written.replace(f"&#{ord('�')};", "�")
+    assert "\u202e" not in written
+    assert f"&#{0x202E};" not in written
+
+
 def test_the_marker_cannot_be_ended_by_a_name():
     assert marker("a --> <b>") == "<!-- artifactflow: ab -->"
 

@@ -5,10 +5,12 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from artifactflow.cli.terminal import plain
+from artifactflow.store import Store
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m\x9b5n\x08\x7f\u202egpj.exe"
 COMPONENT = """
@@ -87,6 +89,16 @@ def test_no_command_shows_control_sequences_of_what_is_stored(files, artifactflo
         sent = on_a_terminal(*command, cwd=files.folder)
         assert is_harmless(sent), f"{command}: {sent!a}"
     assert "\\x1b]0;owned" in on_a_terminal("runs", "log", "evil", cwd=files.folder)
+
+
+def test_the_lineage_shows_no_control_sequence_of_a_record(files, artifactflow):
+    files.component("evil", COMPONENT, MAIN)
+    artifactflow("run-pipeline", "evil", "-P", "word=x", cwd=files.folder)
+    with Store.open(files.folder / ".artifactflow") as store, store.transaction() as transaction:
+        transaction.record_run(replace(store.runs()[0], step=f"{EVIL}[/]"))
+    sent = on_a_terminal("artifacts", "lineage", "made", cwd=files.folder)
+    assert "\\x1b]0;owned" in sent
+    assert is_harmless(sent), ascii(sent)
 
 
 def test_into_a_pipe_a_log_goes_byte_for_byte(files, artifactflow):

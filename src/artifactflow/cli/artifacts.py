@@ -246,11 +246,12 @@ def _print_lineage(root: LineageNode) -> None:
     from rich.tree import Tree
 
     from artifactflow.cli.render import console
+    from artifactflow.cli.terminal import plain
 
     def label(node: LineageNode) -> str:
-        made = f"  [dim]made by {escape(node.step or '')} (run {node.run_id})[/]" if node.run_id else ""
+        made = f"  [dim]made by {escape(plain(node.step or ''))} (run {node.run_id})[/]" if node.run_id else ""
         gone = "  [dim](removed)[/]" if node.removed else ""
-        return f"{escape(node.ref)}{gone}{made}"
+        return f"{escape(plain(node.ref))}{gone}{made}"
 
     def grow(branch: Tree, node: LineageNode) -> Tree:
         for child in node.children:

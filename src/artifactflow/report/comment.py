@@ -7,6 +7,7 @@ image, or call somebody by `@name`. The first line is a hidden marker by which a
 from __future__ import annotations
 
 import html
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ ROWS: Final = (60, 25, 10, 3)
 """How many rows a table may have: the first of these with which the comment is short enough."""
 LONGEST_TEXT: Final = 160
 LONGEST_LOG: Final = 2_000
+
+_turning = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def render_comment(comment: Comment) -> str:
 def _render(comment: Comment, rows: int) -> str:
     parts = [marker(comment.pipeline), *_head(comment), "", *_steps(comment, rows)]
     for step, log in comment.logs[:rows]:
-        shown = html.escape(clean(log.last[-LONGEST_LOG:]), quote=False)
+        shown = html.escape(_unturned(log.last[-LONGEST_LOG:]), quote=False)
         parts += ["", f"<details><summary>The end of the log of {code(step)}</summary>", "", f"<pre>{shown}</pre>", ""]
         parts.append("</details>")
     if comment.metrics:
@@ -78,9 +81,14 @@ def text(content: str) -> str:
     >>> text("a|b *c* <d>")
     'a&#124;b &#42;c&#42; &#60;d&#62;'
     """
-    line = " ".join(clean(content).split())
+    line = " ".join(_unturned(content).split())
     line = line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 1]}…"
     return "".join(char if char.isalnum() or char in " .,:;=()%+→…-" else f"&#{ord(char)};" for char in line)
+
+
+def _unturned(content: str) -> str:
+    """Nothing here keeps a text that turns the direction of writing from turning what stands behind it."""
+    return _turning.sub("�", clean(content))
 
 
 def code(content: str) -> str:
