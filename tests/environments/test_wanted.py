@@ -39,6 +39,15 @@ def test_paths_are_made_absolute_and_keep_their_extras(component, tmp_path):
     assert stated.local_digest() != first
 
 
+def test_a_file_address_is_a_path_of_this_machine_with_its_blanks_written_out(component):
+    made = component()
+    library = made.folder / "my lib"
+    library.mkdir()
+    stated = wanted(component(f"lib @ {library.as_uri()}").environment)
+    assert "%20" in library.as_uri()
+    assert stated.local == (library.resolve(),)
+
+
 def test_options_of_the_index_are_kept_and_others_are_not(component):
     made = component("--extra-index-url https://host/simple", "--pre", "tinylib")
     stated = wanted(made.environment)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from artifactflow.contract import Environment
 from artifactflow.environments.current import OURSELVES
@@ -80,7 +81,7 @@ def wanted(environment: Environment, *, with_conda: bool = False) -> Wanted:
             if entry.name == OURSELVES:
                 own_extras = tuple(sorted({*(own_extras or ()), *entry.extras}))
                 continue
-            path = environment.file.parent / entry.address.removeprefix("file://")
+            path = environment.file.parent / _path_of(entry.address)
             if entry.address and path.exists():
                 local.append(path.resolve())
                 lines.append(_local_line(entry, path.resolve()))
@@ -134,6 +135,11 @@ def _from_conda(environment: Environment) -> dict[str, str]:
     if missing:
         raise needs_conda(environment, missing)
     return translated
+
+
+def _path_of(address: str) -> str:
+    """The path of a `file:` address; any other text, a path among them, as it is."""
+    return unquote(address.removeprefix("file://")) if address.startswith("file:") else address
 
 
 def _local_line(entry: Entry, path: Path) -> str:
