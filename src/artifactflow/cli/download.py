@@ -122,7 +122,7 @@ def _show_table(stored: StoredVersion) -> None:
         found = summary(path)
     except ArtifactflowError as error:
         # The file is stored whatever it holds; that it is no table after all is worth a line, not a failure.
-        typer.echo(f"\nnot shown as a table: {error.message}")
+        typer.echo(f"\nnot shown as a table: {error.message.replace(str(path), path.name)}")
         return
     typer.echo(f"\n{found.rows} rows, {len(found.columns)} columns")
     print_table(["column", "type"], [[name, kind] for name, kind in found.columns.items()])
