@@ -3,6 +3,7 @@
 import http.server
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -239,3 +240,19 @@ def test_a_choice_of_trackers_that_cannot_be_right_is_broken(tmp_path):
     (found,) = examine_trackers(tmp_path, {"ARTIFACTFLOW_TRACK": "mlfow"})
     assert found.mark is Mark.FAIL
     assert "did you mean mlflow" in found.mend
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from artifactflow.doctor.disk import examine_disk
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+sys.stdout.write(" ".join(f"{one.subject}={one.mark.value}" for one in examine_disk(Path(sys.argv[1]))))
+"""
+
+
+def test_a_disk_that_takes_nothing_more_is_a_finding_and_no_end(tmp_path):
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "fsync=fail locks=ok sharing=fail names=ok space=ok"
+    assert list(tmp_path.iterdir()) == []

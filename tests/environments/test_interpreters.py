@@ -31,6 +31,20 @@ def test_the_running_one_is_taken_where_it_serves(python):
     assert found.path.resolve() == Path(sys.executable).resolve()
 
 
+def test_a_user_without_a_home_finds_the_interpreters_on_path(tmp_path, monkeypatch):
+    def unknown(_number):
+        raise KeyError("no such user")
+
+    for name in ("HOME", "PYENV_ROOT", "XDG_DATA_HOME", "UV_PYTHON_INSTALL_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with pytest.raises(RuntimeError):
+        Path.home()
+    program(tmp_path / "bin" / "python3.19", """echo '["3.19.0", "cpython-319"]'""")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert find_interpreter("3.19").path == tmp_path / "bin" / "python3.19"
+
+
 def program(path: Path, body: str) -> None:
     path.parent.mkdir(parents=True)
     path.write_text(f"#!/bin/sh\n{body}\n")

@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -27,9 +28,17 @@ def examine_disk(root: Path) -> list[Observation]:
     except OSError as error:
         return [fail("disk", f"{place} cannot be written to: {error.strerror}", f"make it writable, or {_elsewhere}")]
     try:
-        return [_durability(folder), _locks(folder), _sharing(folder), _case(folder), _space(place)]
+        return [*(_tried(subject, trial, folder) for subject, trial in _trials.items()), _space(place)]
     finally:
         remove(folder)
+
+
+def _tried(subject: str, trial: Callable[[Path], Observation], folder: Path) -> Observation:
+    """What the trial found; a disk that is full or failing is a finding too, and the other trials go on."""
+    try:
+        return trial(folder)
+    except OSError as error:
+        return fail(subject, f"cannot be tried in {folder.parent}: {error.strerror}", f"make room, or {_elsewhere}")
 
 
 def _durability(folder: Path) -> Observation:
@@ -79,6 +88,9 @@ def _case(folder: Path) -> Observation:
         mend = "give files inside artifacts names that differ in more than their case"
         return warn("names", "the file system does not tell Data.csv from data.csv", mend)
     return ok("names", "upper and lower case differ")
+
+
+_trials: Final = {"fsync": _durability, "locks": _locks, "sharing": _sharing, "names": _case}
 
 
 def _space(place: Path) -> Observation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -65,12 +66,14 @@ def _size(folder: Path) -> tuple[int, bool]:
     while waiting:
         if time.monotonic() > end:
             return total, False
-        with os.scandir(waiting.pop()) as entries:
+        # What a gc removes meanwhile has no size.
+        with suppress(FileNotFoundError), os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(Path(entry.path))
                 else:
-                    total += entry.stat(follow_symlinks=False).st_size
+                    with suppress(FileNotFoundError):
+                        total += entry.stat(follow_symlinks=False).st_size
     return total, True
 
 

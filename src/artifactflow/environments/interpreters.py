@@ -78,14 +78,22 @@ def _running() -> Interpreter:
 def _candidates() -> Iterator[tuple[Path, str]]:
     """Programs that may be interpreters, with their version where the name of their folder states it."""
     yield _running().path, _running().version
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    home = _home()
+    pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv", "versions")
+    data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     of_uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python")
     yield from _in_folders(pyenv, "")
     yield from _in_folders(of_uv, "cpython-")
     for name in (*(f"python3.{minor}" for minor in _minors), "python3", "python"):
         if program := shutil.which(name):
             yield Path(program), ""
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user whom this system does not know, as in a container: nothing lies below this file
+        return Path(os.devnull)
 
 
 def _in_folders(parent: Path, prefix: str) -> Iterator[tuple[Path, str]]:
