@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from artifactflow.artifact import ArtifactRef, Tree, Version
+from artifactflow.artifact import URI_PREFIX, ArtifactRef, Tree, Version
 from artifactflow.contract import BUILT_IN_PREFIX, stem
 from artifactflow.errors import ArtifactflowError, InterruptedRunError, UsageError
 from artifactflow.executors import Stop, Task
@@ -139,7 +139,7 @@ def run_downloads(
             )
     reference = f"{BUILT_IN_PREFIX}download"
     steps = tuple(
-        Step("download" if len(names) == 1 else name, reference, bindings=_bindings("download", request))
+        Step("download" if len(names) == 1 else name, reference, bindings=_bindings("download", request, store))
         for name, request in zip(names, requests, strict=True)
     )
     bound = bind_pipeline(Pipeline("download", folder=Path.cwd(), steps=steps), Given(), Path.cwd())
@@ -178,8 +178,9 @@ def _downloading(start_bar: StartBar, *, several: bool) -> Call:
 def train(*, data: str | None = None, store: str | Path | None = None, **parameters: Value) -> dict[str, StoredVersion]:
     """Train a model and return the versions by output key: `model` and `metrics`.
 
-    `data` names a table artifact (`housing`, `housing:v3`); without it the iris data of scikit-learn is used. The other
-    parameters are those of `artifactflow train`, with underscores.
+    `data` names a table artifact (`housing`, `housing:v3`), or is the path of a file where there is no artifact of
+    that name; without it the iris data of scikit-learn is used. The other parameters are those of `artifactflow train`,
+    with underscores.
     """
     opened = _open(store)
     record = run_built_in("train", {"data": data, **parameters}, opened)
@@ -189,23 +190,32 @@ def train(*, data: str | None = None, store: str | Path | None = None, **paramet
 def run_built_in(name: str, values: Mapping[str, Value], store: Store, observer: Observer | None = None) -> PipelineRun:
     """Run a built-in step in this process, as a pipeline of one step that is always run.
 
-    `values` may leave out what has a default; inputs are given as the names of stored artifacts.
+    `values` may leave out what has a default; inputs are given as the names of stored artifacts, or as paths.
     """
     function = step_function(name)
     reference = f"{BUILT_IN_PREFIX}{name}"
-    step = Step(name, reference, bindings=_bindings(name, values))
+    step = Step(name, reference, bindings=_bindings(name, values, store))
     bound = bind_pipeline(Pipeline(name, folder=Path.cwd(), steps=(step,)), Given(), Path.cwd())
     options = Options(force=("all",), jobs=1, choose_executor=lambda _: InlineExecutor(function))
     return run_pipeline(bound, store, options, observer)
 
 
-def _bindings(name: str, values: Mapping[str, Value]) -> dict[str, Binding]:
+def _bindings(name: str, values: Mapping[str, Value], store: Store) -> dict[str, Binding]:
     inputs = {item.name for item in built_in_component(name).contract().inputs}
     return {
-        key: Stored(ArtifactRef.parse(str(value))) if key in inputs else Literal(value)
+        key: _input(str(value), store) if key in inputs else Literal(value)
         for key, value in values.items()
         if value is not None
     }
+
+
+def _input(text: str, store: Store) -> Binding:
+    """What an input is given: the path of a file where the text reads as one, or where only a file is called so."""
+    if not text.startswith(URI_PREFIX):
+        path = Path(text).expanduser()
+        if "/" in text or (path.exists() and not store.versions(path.name)):
+            return Literal(str(path.absolute()))
+    return Stored(ArtifactRef.parse(text))
 
 
 def _open(store: str | Path | None) -> Store:

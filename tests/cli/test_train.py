@@ -17,6 +17,13 @@ def test_json_holds_the_versions_and_nothing_else_is_printed(cli, table: Path):
     assert answer.err == ""
 
 
+def test_the_table_may_be_a_file_where_no_artifact_is_called_so(cli, table: Path, tmp_path: Path):
+    for path in (table, table.relative_to(tmp_path), f"./{table.relative_to(tmp_path)}"):
+        assert "accuracy" in cli("train", "--data", path, "--target", "let").out
+    cli("train", "--data", "./none.csv", "--target", "let", code=2)
+    assert {row["name"] for row in cli("artifacts", "ls", "--json").json} == {"model", "model-metrics"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "error", "hint"),
     [

@@ -51,7 +51,7 @@ def built_in_app(name: str, show: Show) -> typer.Typer:
         inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=JsonOption),
     ]
     contract = built_in_component(name).contract()
-    add_command(app, contract, name, call, outputs=False, input_metavar="NAME[:ALIAS]", added=added)
+    add_command(app, contract, name, call, outputs=False, input_metavar="NAME[:ALIAS]|PATH", added=added)
     return app
 
 

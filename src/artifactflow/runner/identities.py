@@ -18,8 +18,8 @@ def path_identity(path: Path) -> InputIdentity:
 
 def tree_of(path: Path) -> Tree:
     """The tree of a file or folder that is not stored. Raises OutsideError where it cannot be read."""
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     try:
+        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
         entries = []
         for file in files:
             with file.open("rb") as stream:
@@ -29,6 +29,11 @@ def tree_of(path: Path) -> Tree:
             entries.append(TreeEntry(name, digest, status.st_size, bool(status.st_mode & 0o100)))
         return Tree(tuple(entries), folder=path.is_dir())
     except FileNotFoundError as error:
+        if path.exists():
+            raise IntegrityError(
+                f"{path} changed while it was read: {error.filename} is gone",
+                hint="wait until nothing writes to it any more, or take a copy",
+            ) from error
         raise NotFoundError(f"{path} does not exist") from error
     except OSError as error:
         raise OutsideError(f"cannot read {path}: {error.strerror}") from error

@@ -125,11 +125,12 @@ def open_layout(layout: Layout, *, create: bool) -> str:
                 f"the store {layout.root} cannot be read and written",
                 hint=f"chmod u+rwx {layout.root}, or keep the store elsewhere with --store",
             )
+        if not os.path.lexists(layout.format):
+            _refuse_foreign_folder(layout, create=create)
         refuse_links(layout)
         try:
             content = layout.format.read_bytes()
         except FileNotFoundError:
-            _refuse_foreign_folder(layout, create=create)
             _create(layout)
             content = layout.format.read_bytes()
     return _read_format(content, layout.format)

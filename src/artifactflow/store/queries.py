@@ -83,7 +83,8 @@ def _no_version(connection: sqlite3.Connection, ref: ArtifactRef) -> NotFoundErr
         )
     names = [name for (name,) in connection.execute("SELECT DISTINCT name FROM versions ORDER BY name")]
     if ref.name not in names:
-        return NotFoundError(f"there is no artifact {ref.name!r}", hint=near_matches(ref.name, names))
+        known = "artifactflow artifacts ls shows what there is" if names else "nothing is stored yet"
+        return NotFoundError(f"there is no artifact {ref.name!r}", hint=near_matches(ref.name, names) or known)
     numbers = [
         f"v{number}"
         for (number,) in connection.execute("SELECT number FROM versions WHERE name = ? ORDER BY number", (ref.name,))
