@@ -5,7 +5,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -54,22 +53,7 @@ def executor(request, scripts):
     return scripts.warm if request.param == "warm" else scripts.fresh
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def all_end(pids: list[int]) -> bool:
-    for _ in range(500):
-        if not any(map(is_alive, pids)):
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def test_a_stopped_step_leaves_nothing_behind_wherever_it_has_moved(scripts, executor, hasty):
+def test_a_stopped_step_leaves_nothing_behind_wherever_it_has_moved(scripts, executor, hasty, is_alive):
     pids = []
 
     def stop(line):
@@ -84,7 +68,18 @@ def test_a_stopped_step_leaves_nothing_behind_wherever_it_has_moved(scripts, exe
     assert ended.exit_code == -signal.SIGKILL
 
 
-def test_a_second_request_to_stop_does_not_wait_for_what_is_deaf(scripts, executor, monkeypatch):
+def test_what_a_step_has_started_ends_when_somebody_kills_it(scripts, executor, is_alive):
+    printed = []
+    task = scripts.task("""
+        import os, subprocess
+        print(subprocess.Popen(["sleep", "60"]).pid, flush=True)
+        os.kill(os.getpid(), 9)
+        """)
+    assert executor.execute(task, printed.append, scripts.stop).exit_code == -9
+    assert not is_alive(int(printed[0]))
+
+
+def test_a_second_request_to_stop_does_not_wait_for_what_is_deaf(scripts, executor, monkeypatch, is_alive):
     monkeypatch.setattr(process, "GRACE_SECONDS", 600.0)
     pids = []
 
@@ -115,7 +110,7 @@ def test_what_is_asked_to_end_is_asked_once_and_may_tidy_up(scripts, executor):
     assert task.log.read_text() == f"on\nasked 1 {'x' * 200_000}\n"
 
 
-def test_steps_of_other_runs_are_left_alone(scripts, executor):
+def test_steps_of_other_runs_are_left_alone(scripts, executor, is_alive):
     other = subprocess.Popen(["sleep", "60"], env={"PATH": "/bin:/usr/bin", "ARTIFACTFLOW_RUN_ID": "another-run"})
     try:
         task = scripts.task("print('on', flush=True); import time; time.sleep(60)", ARTIFACTFLOW_RUN_ID="another")
@@ -128,7 +123,7 @@ def test_steps_of_other_runs_are_left_alone(scripts, executor):
 
 @pytest.mark.parametrize(("warm", "keep_warm"), [(False, 0), (True, 0), (True, 60)], ids=["fresh", "warm", "kept"])
 def test_when_artifactflow_is_killed_its_steps_are_too_with_all_that_they_have_started(
-    tmp_path, runtime, warm, keep_warm
+    tmp_path, runtime, warm, keep_warm, is_alive, eventually
 ):
     code = CLIENT.format(
         tests=str(Path(__file__).parent),
@@ -144,7 +139,7 @@ def test_when_artifactflow_is_killed_its_steps_are_too_with_all_that_they_have_s
     client.kill()
     client.wait()
     client.stdout.close()
-    assert all_end(pids)
+    eventually(lambda: not any(map(is_alive, pids)))
 
 
 def test_starting_a_step_in_a_thread_that_ends_first_does_not_end_it(scripts):

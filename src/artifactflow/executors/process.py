@@ -92,7 +92,8 @@ class OwnChild:
 def watch(process: Watched, task: Task, print_line: PrintLine, stop: Stop) -> Ended:
     """Follow a process until it ends, and close it. What a daemon that it leaves behind prints later is not waited for.
 
-    When its time is up, or `stop` is set, or on an exception (KeyboardInterrupt), it is ended with every descendant.
+    When its time is up, or `stop` is set, or on an exception (KeyboardInterrupt), it is ended with every descendant;
+    these are also ended where it was killed by somebody else.
     """
     deadline = None if task.timeout is None else time.monotonic() + task.timeout
     timed_out = False
@@ -129,6 +130,8 @@ def watch(process: Watched, task: Task, print_line: PrintLine, stop: Stop) -> En
             write(masking.finish())
             lines.finish()
         exit_code, usage = process.reap()
+        if exit_code < 0 and not (timed_out or stop.is_set()):  # what a killed one has started is nobody's
+            end_all(process, token, stop)
     return Ended(exit_code, timed_out, usage)
 
 
