@@ -74,7 +74,7 @@ class Contract:
     """One entry point: typed parameters, artifacts in and out, and the command that does the work.
 
     `command` is a template with `{name}` for a parameter's value and an input's or output's path, as in MLproject.
-    `environment_variables` are those that count for the result; `include` holds globs of data files that count as code;
+    `environment_variables` are those that count for the result; `include` holds globs of files that count besides;
     `cache` is false for a step that has to run every time. `places` says where each name is stated, for messages.
     """
 

@@ -42,7 +42,7 @@ _ENTRY_POINT: Final[Mapping[str, Schema]] = {
     "include": {
         "type": "array",
         "items": {"type": "string"},
-        "description": "Globs of data files in the folder that count as code.",
+        "description": "Globs of files in the folder that count though git ignores them.",
     },
     "cache": {"type": "boolean", "description": "false: the step runs every time."},
     "command": {"type": "string", "description": "What runs, on one line: python main.py --seed={seed}"},

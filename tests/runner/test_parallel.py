@@ -1,9 +1,11 @@
 """Steps run side by side where nothing forbids it; what fails stops the rest, and what is finished is kept."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
-import time
+import threading
 
 import pytest
 
@@ -29,7 +31,7 @@ MEET_MAIN = """
     import pathlib, sys, time
     me, other, out = sys.argv[1:]
     pathlib.Path(me + ".here").touch()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not pathlib.Path(other + ".here").exists():
         if time.monotonic() > deadline:
             raise SystemExit("nobody came")
@@ -72,25 +74,41 @@ def test_steps_that_write_into_their_folder_take_turns(project):
     assert (project.text("l-mark"), project.text("r-mark")) == ("l", "r")
 
 
+WAITING = """\
+import os, pathlib, subprocess, sys, time
+
+def wait_for(*names):
+    while not all(pathlib.Path(name).exists() for name in names):
+        time.sleep(0.01)
+
+def say_and_sleep(name, pid):
+    pathlib.Path(name + ".new").write_text(str(pid))
+    pathlib.Path(name + ".new").rename(name)
+    time.sleep(600)
+
+"""
+
+
 def failing(project, **steps):
     """A pipeline of `make` steps with other words, and what their main.py does by word."""
     body = "\n".join(f"if '--word={word}' in sys.argv: {code}" for word, code in steps.items())
     main = project.folder / "make" / "main.py"
-    main.write_text(f"import sys, time, pathlib\n{body}\n" + main.read_text())
+    main.write_text(f"{WAITING}{body}\n" + main.read_text())
     manifest = project.folder / "make" / "MLproject"
     manifest.write_text(manifest.read_text().replace("{type: text, path", "{name: '{word}', type: text, path"))
 
 
-def test_a_failure_stops_what_runs_and_keeps_what_is_finished(project):
-    failing(project, bad="time.sleep(0.5); raise SystemExit(3)", slow="time.sleep(60)")
+def test_a_failure_stops_what_runs_and_keeps_what_is_finished(project, monkeypatch, is_alive):
+    make = project.folder / "make"
+    monkeypatch.setattr(project.notes, "step_ended", lambda outcome: (make / outcome.step).touch())
+    failing(project, bad="wait_for('good', 'slow'); raise SystemExit(3)", slow="say_and_sleep('slow', os.getpid())")
     project.pipeline(
         "steps: {good: {component: make, with: {word: good}}, bad: {component: make, with: {word: bad}}, "
         "slow: {component: make, with: {word: slow}}}"
     )
-    start = time.monotonic()
     with pytest.raises(StepFailedError, match="step bad failed with exit code 3"):
         project.run(Options(jobs=3))
-    assert time.monotonic() - start < 20
+    assert not is_alive(int((make / "slow").read_text()))
     outcomes = {outcome.step: outcome.decision for outcome in project.store.pipeline_runs(1)[0].steps}
     assert outcomes == {"good": "RUN", "bad": "FAILED", "slow": "STOPPED"}
     assert project.text("good") == "goodgood"
@@ -124,25 +142,28 @@ def test_a_failed_step_is_tried_again(project):
     assert "making flaky" in log
 
 
-def test_a_step_that_takes_longer_than_its_timeout_is_ended_with_its_children(project):
+def test_a_step_that_takes_longer_than_its_timeout_is_ended_with_its_children(project, is_alive):
     failing(
         project,
-        slow="import subprocess; p = subprocess.Popen(['sleep', '60']); "
-        "pathlib.Path('pid').write_text(str(p.pid)); time.sleep(60)",
+        slow="say_and_sleep('pid', subprocess.Popen(['sleep', '600']).pid)",
     )
     project.pipeline("steps: {slow: {component: make, with: {word: slow}, timeout: 1s}}")
     with pytest.raises(StepFailedError, match=r"took longer than its timeout of 1 s and was ended"):
         project.run()
-    pid = (project.folder / "make" / "pid").read_text()
-    assert subprocess.run(["ps", "-o", "stat=", "-p", pid], capture_output=True, text=True).stdout.strip() in ("", "Z")
+    assert not is_alive(int((project.folder / "make" / "pid").read_text()))
 
 
-def test_a_daemon_that_is_left_behind_is_not_waited_for(project):
-    failing(project, lazy="import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True)")
+def test_a_daemon_that_is_left_behind_is_not_waited_for(project, is_alive):
+    failing(
+        project,
+        lazy="daemon = subprocess.Popen(['sleep', '600'], start_new_session=True); "
+        "pathlib.Path('daemon').write_text(str(daemon.pid))",
+    )
     project.pipeline("steps: {lazy: {component: make, with: {word: lazy}}}")
-    start = time.monotonic()
     project.run()
-    assert time.monotonic() - start < 20
+    daemon = int((project.folder / "make" / "daemon").read_text())
+    assert is_alive(daemon)
+    os.kill(daemon, signal.SIGKILL)
 
 
 def test_the_record_has_memory_and_processor_time(project):
@@ -169,30 +190,36 @@ def test_two_runs_at_once_do_the_same_step_once(project):
     assert (project.folder / "make" / "count").read_text() == "x"
 
 
-def test_a_run_that_was_killed_is_marked_by_the_next_one_and_repeats_no_finished_step(project):
-    failing(project, slow="time.sleep(60) if not pathlib.Path('go').exists() else None")
+def test_a_run_that_was_killed_is_marked_by_the_next_one_and_repeats_no_finished_step(project, eventually):
+    failing(project, slow="time.sleep(60) if not pathlib.Path('../go').exists() else None")
     project.pipeline(
         "steps: {good: {component: make, with: {word: good}}, slow: {component: make, with: {word: slow}}}"
     )
     command = [sys.executable, "-m", "artifactflow", "run-pipeline", str(project.folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     catalog = project.folder / ".artifactflow" / "catalog.db"
-    while not catalog.exists() or "good:v1" not in [version.ref for version in project.store.versions()]:
-        assert process.poll() is None
-        time.sleep(0.05)
+    eventually(
+        lambda: (
+            process.poll() is not None
+            or (catalog.exists() and "good:v1" in [version.ref for version in project.store.versions()])
+        )
+    )
+    assert process.poll() is None
     process.kill()
     process.wait()
-    (project.folder / "make" / "go").touch()
+    (project.folder / "go").touch()
     assert project.decisions() == {"good": "REUSE", "slow": "RUN"}
     assert project.store.pipeline_runs()[1].status is RunStatus.INTERRUPTED
 
 
 def test_stop_wakes_whoever_sleeps():
     stop = Stop()
+    woken = []
+    sleeper = threading.Thread(target=lambda: woken.append(stop.wait(600)), daemon=True)
+    sleeper.start()
     stop.set()
-    start = time.monotonic()
-    assert stop.wait(30)
-    assert time.monotonic() - start < 5
+    sleeper.join(60)
+    assert woken == [True]
 
 
 def test_an_interrupted_run_has_its_own_exit_code():

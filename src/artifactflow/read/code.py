@@ -1,51 +1,71 @@
-"""What of a component's files counts as its code, and the digest of each."""
+"""Which files of a component's folder count for its steps, its code and the data beside it, and the digest of each."""
 
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from artifactflow.artifact import Digest
 from artifactflow.contract import Component, Contract
 from artifactflow.read.source import parse_module
 
-CODE_ENDINGS = frozenset(
+CODE_ENDINGS: Final = frozenset(
     f".{ending}"
     for ending in (
         *("py", "pyi", "ipynb", "sh", "bash", "r", "sql", "j2", "jinja"),
         *("yaml", "yml", "json", "toml", "cfg", "ini", "conf", "properties", "env"),
     )
 )
-"""Endings of code and configuration. Data counts only where the contract includes it."""
+"""Endings of code and configuration."""
 
-MANIFEST_NAME = "mlproject"
-WRITTEN_BY_TOOLS = frozenset({"__pycache__", "mlruns", "wandb", "node_modules"})
-"""Folders that running a component fills, whether git is told to ignore them or not."""
-SAVED_MODEL = "MLmodel"
+MAXIMUM_CONFIG_BYTES: Final = 1 << 20
+"""A larger file of these endings is data, unless it is Python's."""
+
+MANIFEST_NAME: Final = "mlproject"
+WRITTEN_BY_TOOLS: Final = frozenset({"__pycache__", "mlruns", "mlartifacts", "wandb", "node_modules", "mlflow.db"})
+"""Files and folders that running a component makes, whether git is told to ignore them or not."""
+WRITTEN_ENDINGS: Final = (".pyc", ".log", "-journal", "-wal", "-shm", ".egg-info")
+FOR_READERS: Final = ("readme", "license", "licence", "changelog", "contributing")
+"""How the names of files begin that people read and steps do not."""
+ENVIRONMENT_MARKS: Final = frozenset({"pyvenv.cfg", "conda-meta"})
+"""What a folder has that holds an installed environment."""
+SAVED_MODEL: Final = "MLmodel"
 """A folder with this file is a model that MLflow saved: data, though it has a copy of the code beside it."""
-HYDRA_RUN = ".hydra"
-"""A folder with this one in it is where Hydra had a run work: what it left there is no code."""
-MAXIMUM_CONFIG_BYTES = 1 << 20
+HYDRA_RUN: Final = ".hydra"
+"""A folder with this one in it is where Hydra had a run work: what it left there is nobody's."""
 
 
-def code_digests(component: Component, contract: Contract) -> dict[str, str]:
-    """What counts as code, with the digest of each part: `main.py::fit` a function or class, `main.py` the rest.
+def code_digests(
+    component: Component,
+    contract: Contract,
+    left: Collection[str] = (),
+    *,
+    of_file: Callable[[Path, str], dict[str, str]] | None = None,
+    code_only: bool = False,
+) -> dict[str, str]:
+    """What of a folder counts, with the digest of each part: `main.py::fit` a function or class, `main.py` the rest.
 
-    Counted are code and config files of the folder that git would not ignore, and what the contract's `include` names;
-    not the manifest and the environment file, whose meaning is in the contract and the environment already, and not
-    the outputs, which a plain `mlflow run` leaves there. Python counts by its syntax tree without docstrings: comments
-    and formatting change nothing.
+    Counted are its files that git would not ignore (with `code_only` those with the endings of code and configuration),
+    without those that its steps have `left` there, and what the contract's `include` names; not the manifest and the
+    environment file, whose meaning is in the contract and the environment already, and not the outputs, which a plain
+    `mlflow run` leaves there. Python counts by its syntax tree without docstrings: comments and formatting change
+    nothing. `of_file` may know the digests of a file already, see `file_digests`.
     """
+    folder = component.folder
     left_out = {component.manifest, component.environment.file if component.environment else None}
-    left_out |= {component.folder / output.path for output in contract.outputs}
-    files = [file for file in _code_files(component.folder) if file not in left_out]
-    included = [file for pattern in contract.include for file in sorted(component.folder.glob(pattern))]
+    left_out |= {folder / output.path for output in contract.outputs}
+    left_out |= {folder / name for name in left}
+    files = [file for file in own_files(folder, code_only=code_only) if file not in left_out]
+    files = [file for file in files if left_out.isdisjoint(file.parents)]  # an output may be a folder
+    included = [file for pattern in contract.include for file in sorted(folder.glob(pattern))]
     digests: dict[str, str] = {}
-    for file in dict.fromkeys([*sorted(_not_ignored(component.folder, files)), *included]):
+    for file in dict.fromkeys([*sorted(_not_ignored(folder, files)), *included]):
         if file.is_file():
-            digests |= file_digests(file, file.relative_to(component.folder).as_posix())
+            digests |= (of_file or file_digests)(file, file.relative_to(folder).as_posix())
     return digests
 
 
@@ -96,19 +116,38 @@ def _remove_docstrings(module: ast.Module) -> None:
                 node.body = node.body[1:] or [ast.Pass()]
 
 
-def _code_files(folder: Path) -> Iterator[Path]:
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(".") or entry.name in WRITTEN_BY_TOOLS or entry.is_symlink():
+def own_files(folder: Path, *, code_only: bool = False) -> Iterator[Path]:
+    """All files below that a step may read: not hidden ones, the manifest, a README, what tools write.
+
+    Links to folders are not followed. With `code_only`, only those with the endings of code and configuration.
+    """
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    names = {entry.name for entry in entries}
+    if names & ENVIRONMENT_MARKS or HYDRA_RUN in names or (code_only and SAVED_MODEL in names):
+        return
+    for entry in entries:
+        name = entry.name
+        if name.startswith(".") or name in WRITTEN_BY_TOOLS or name.endswith(WRITTEN_ENDINGS):
             continue
         if entry.is_dir():
-            if not (entry / SAVED_MODEL).is_file() and not (entry / HYDRA_RUN).is_dir():
-                yield from _code_files(entry)
-        elif (
-            entry.suffix.lower() in CODE_ENDINGS
-            and entry.name.lower() != MANIFEST_NAME
-            and (entry.suffix == ".py" or entry.stat().st_size <= MAXIMUM_CONFIG_BYTES)
-        ):
-            yield entry
+            if not entry.is_symlink():
+                yield from own_files(Path(entry.path), code_only=code_only)
+        elif entry.is_file() and _may_count(name.lower()) and (not code_only or _is_code(entry)):
+            yield Path(entry.path)
+
+
+def _may_count(name: str) -> bool:
+    return name != MANIFEST_NAME and (name.endswith(".py") or not name.startswith(FOR_READERS))
+
+
+def _is_code(entry: os.DirEntry[str]) -> bool:
+    ending = Path(entry.name).suffix.lower()
+    return (
+        not entry.is_symlink()
+        and ending in CODE_ENDINGS
+        and (ending == ".py" or entry.stat().st_size <= MAXIMUM_CONFIG_BYTES)
+    )
 
 
 def _not_ignored(folder: Path, files: Sequence[Path]) -> list[Path]:
@@ -119,7 +158,7 @@ def _not_ignored(folder: Path, files: Sequence[Path]) -> list[Path]:
     try:
         answer = subprocess.run(
             ["git", "-C", str(folder), "check-ignore", "--stdin", "-z"],
-            input="\0".join(names).encode(),
+            input="\0".join(names).encode(errors="surrogateescape"),
             capture_output=True,
             timeout=10,
             check=False,

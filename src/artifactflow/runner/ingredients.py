@@ -8,22 +8,32 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from artifactflow import __version__
-from artifactflow.contract import Component, Contract
+from artifactflow.contract import Contract
 from artifactflow.fetch.addresses import local_file, text_identity
 from artifactflow.parameters import ParameterType, Value, format_value
 from artifactflow.plan import Ingredients, InputIdentity
 from artifactflow.read.code import code_digests, file_digests
 from artifactflow.runner.bound import BoundStep
+from artifactflow.runner.component_folder import FolderMemory
 from artifactflow.runner.environments import Environments
 from artifactflow.runner.identities import path_identity
+from artifactflow.runner.nested_callers import calls_components
 
 
 class IngredientFinder:
-    """Finds the ingredients of one step after another; the digests of a component's code are found out once."""
+    """Finds the ingredients of one step after another; the digests of a component's files are found out once.
 
-    def __init__(self, environments: Environments) -> None:
+    `store` is the folder of the store, None where there is none yet.
+    """
+
+    def __init__(self, environments: Environments, store: Path | None) -> None:
         self._environments = environments
+        self._store = store
         self._code: dict[tuple[Path, Contract], dict[str, str]] = {}
+
+    def forget(self, bound: BoundStep) -> None:
+        """Look at the files of the step's component again: a step that calls it may have changed them."""
+        self._code.pop((bound.component.folder, bound.contract), None)
 
     def of(self, bound: BoundStep, inputs: Mapping[str, InputIdentity]) -> Ingredients:
         """The ingredients of a step, given what its `inputs` are."""
@@ -35,20 +45,26 @@ class IngredientFinder:
             command=contract.command,
             parameters=parameters,
             inputs={**inputs, **files},
-            code=self._code_of(component, contract),
+            code=self._code_of(bound),
             environment=self._environments.packages(bound),
             variables={name: _short_digest(os.environ.get(name, "")) for name in contract.environment_variables},
             outputs={slot.key: f"{slot.name} ({slot.type})" for slot in bound.outputs},
         )
 
-    def _code_of(self, component: Component, contract: Contract) -> dict[str, str]:
+    def _code_of(self, bound: BoundStep) -> dict[str, str]:
+        component, contract = bound.component, bound.contract
         key = (component.folder, contract)
         if key not in self._code:
             if component.built_in:
                 module = component.folder / f"{component.name}.py"
                 self._code[key] = {"artifactflow": __version__, **file_digests(module, module.name)}
+            elif calls_components(bound):  # it runs each time, and the data of its components is theirs
+                self._code[key] = code_digests(component, contract, code_only=True)
             else:
-                self._code[key] = code_digests(component, contract)
+                memory = FolderMemory(self._store, component.folder)
+                left = memory.left(contract.entry_point)
+                self._code[key] = code_digests(component, contract, left, of_file=memory.digests)
+                memory.keep_digests()
         return self._code[key]
 
 

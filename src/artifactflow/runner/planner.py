@@ -45,7 +45,7 @@ class Planner:
         self.force = force
         self.use_cache = use_cache
         self.environments = environments or Environments(EnvironmentModes(), store.root if store else None)
-        self._ingredients = IngredientFinder(self.environments)
+        self._ingredients = IngredientFinder(self.environments, store.root if store else None)
         self._results: dict[str, InputIdentity] = {}
 
     def plan(self, bound: BoundStep, known: Mapping[OutputOf, Version]) -> PlannedStep:
@@ -82,6 +82,10 @@ class Planner:
             f"step {bound.name} is left out, but it has no outputs to take",
             hint=f"run it first: artifactflow run-pipeline --until '{bound.step.name}'",
         )
+
+    def forget(self, bound: BoundStep) -> None:
+        """Take no file of the step's component for known: it may have been changed since another one was planned."""
+        self._ingredients.forget(bound)
 
     def settled(self, name: str, run_id: str) -> None:
         """Take note of the run whose results a step has now, for those that come after it."""

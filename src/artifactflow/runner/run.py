@@ -17,6 +17,7 @@ from artifactflow.runner.binding import bind
 from artifactflow.runner.bound import BoundPipeline
 from artifactflow.runner.bridge import Bridge
 from artifactflow.runner.companions import Companion
+from artifactflow.runner.component_folder import FolderWatch
 from artifactflow.runner.environments import EnvironmentExecutor, Environments
 from artifactflow.runner.events import Observer, Silent
 from artifactflow.runner.inline import InlineChoice
@@ -91,7 +92,8 @@ def run_pipeline(
             told.warned(warning)
         reconcile(store, locks)
         planner = _planner(bound, store, chosen, environments)
-        companions: list[Companion] = [*([tracking] if chosen.tracking else []), bridge, nested]
+        watch = FolderWatch(store.root, told.warned)
+        companions: list[Companion] = [*([tracking] if chosen.tracking else []), bridge, nested, watch]
         means = Means(store, locks, told, planner, choose, nested, companions)
         return PipelineExecution(bound, chosen, means).run()
 
