@@ -2,6 +2,8 @@
 
 import json
 import textwrap
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.notes = Notes()
+        self.opened = ExitStack()
 
     def component(self, name: str, manifest: str, **files: str) -> None:
         """Write a component; `main` is the text of main.py, other names are files with `_` for the last dot."""
@@ -57,7 +60,8 @@ class Project:
 
     @property
     def store(self) -> Store:
-        return Store.open(self.folder / ".artifactflow")
+        """The store as whoever comes now finds it; it is closed with the test."""
+        return self.opened.enter_context(Store.open(self.folder / ".artifactflow"))
 
     def bound(self, path: str = "pipeline.yaml", variables: dict[str, str] | None = None, **options: object):
         given = Given({name.replace("__", "."): str(value) for name, value in options.items()}, variables or {})
@@ -75,8 +79,7 @@ class Project:
 
     def plan(self, how: Options | None = None, **options: object) -> dict[str, tuple[str, str]]:
         """Decision and reason for each step, with nothing run."""
-        root = self.folder / ".artifactflow"
-        store = Store.open(root) if root.exists() else None
+        store = self.store if (self.folder / ".artifactflow").exists() else None
         planned = plan_pipeline(self.bound(**options), store, how)
         return {step.name: (step.decision.value, step.reason) for step in planned}
 
@@ -94,6 +97,16 @@ class Project:
 
     def json(self, ref: str) -> object:
         return json.loads(self.text(ref))
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new database of MLflow's; making one takes longer than all that a small test does with it."""
+    from mlflow import MlflowClient
+
+    folder = tmp_path_factory.mktemp("mlflow")
+    MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
+    return folder / "mlflow.db"
 
 
 MAKE = """
@@ -143,10 +156,11 @@ PIPELINE = """
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path) -> Iterator[Project]:
     """A pipeline of two steps: `make` writes a word some times, `shout` writes it in capitals."""
     made = Project(tmp_path / "project")
     made.component("make", MAKE, main=MAKE_MAIN)
     made.component("shout", SHOUT, main=SHOUT_MAIN)
     made.pipeline(PIPELINE)
-    return made
+    with made.opened:
+        yield made

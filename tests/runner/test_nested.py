@@ -69,10 +69,11 @@ def test_components_are_steps_that_need_no_place_and_are_reused_one_by_one(neste
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{nested.folder}/mlflow.db")
-    runs = client.search_runs(["0"])
+    experiment = client.get_experiment_by_name("p")  # the pipeline's, where trackers tell of it too
+    runs = client.search_runs([experiment.experiment_id])
     assert sorted(run.data.params["word"] for run in runs) == ["a", "b", "c"]  # one that is reused has its run already
     assert {run.info.status for run in runs} == {"FINISHED"}
-    assert client.get_experiment("0").artifact_location == f"{nested.folder}/mlruns/0"
+    assert experiment.artifact_location == f"{nested.folder}/mlruns/{experiment.experiment_id}"
 
 
 def test_the_failure_of_a_component_is_what_a_failed_root_is_told_with(nested):

@@ -1,8 +1,7 @@
 """Components that a step starts by calling `mlflow.run`: they become steps of the run that it belongs to.
 
 A call arrives by the line of the bridge, in a thread of its own. The thread that coordinates the run plans it and keeps
-the books; what there is to do goes back to the thread of the call, which waits anyway. So a call needs none of the
-places that `jobs` counts, and whoever calls decides how many run side by side.
+the books; what there is to do goes back to the thread of the call, which waits anyway.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import queue
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -26,9 +23,8 @@ from artifactflow.plan import Decision, InputIdentity
 from artifactflow.runner.bound import BoundPipeline, BoundStep
 from artifactflow.runner.bridge.line import Caller, Operation
 from artifactflow.runner.identities import path_identity
-from artifactflow.runner.nested_binding import argument_texts, bind_call, called_component, named_files, step_name
+from artifactflow.runner.nested_call import Call
 from artifactflow.runner.nested_callers import CALLS, calls_components
-from artifactflow.runner.planned import PlannedStep
 from artifactflow.runner.secrets import shown_value
 from artifactflow.runner.step_execution import StepExecution
 from artifactflow.runner.tracking import MLFLOW, imports_mlflow
@@ -36,7 +32,7 @@ from artifactflow.runs import Run, RunStatus, StepOutcome
 from artifactflow.store import Store
 from artifactflow.trackers.choice import mlflow_address
 
-LOOK_SECONDS: Final = 0.05
+EXPERIMENT_VARIABLE: Final = "MLFLOW_EXPERIMENT_NAME"
 
 RECENT_RUNS: Final = 100
 """So far back runs are looked at that were killed and may have left a run of MLflow's open."""
@@ -44,61 +40,6 @@ RECENT_RUNS: Final = 100
 _NOT_HANDED_ON: Final = frozenset({"PATH", "PYTHONPATH", "PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"})
 _NOT_HANDED_ON_PREFIXES: Final = ("ARTIFACTFLOW_", "WANDB_SERVICE", "_WANDB")
 """Variables that differ in every process, or that belong to one."""
-
-
-class CallStop(Stop):
-    """Asks one call to end; so does the `Stop` of the whole run."""
-
-    def __init__(self, outer: Stop) -> None:
-        super().__init__()
-        self._outer = outer
-
-    def is_killing(self) -> bool:
-        """Whether the time of asking is over."""
-        return super().is_killing() or self._outer.is_killing()
-
-    def is_set(self) -> bool:
-        """Whether it was asked."""
-        return super().is_set() or self._outer.is_set()
-
-    def wait(self, seconds: float) -> bool:
-        """Sleep, but not beyond being asked to stop; says whether it was."""
-        deadline = time.monotonic() + seconds
-        while not self.is_set() and (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(left, LOOK_SECONDS))
-        return self.is_set()
-
-
-class Call:
-    """One call: the step that it became, and what its thread is told.
-
-    First it is planned, `agreed` being None. Then it is reused or run, as `agreed` says; `because` is the reason to run
-    what the plan would reuse. `mlflow` is the run of MLflow's that was made for it.
-    """
-
-    def __init__(self, bound: BoundStep, caller: StepExecution, position: int, stop: Stop, notes: list[str]) -> None:
-        self.bound = bound
-        self.caller = caller
-        self.caller_position = position
-        self.stop = CallStop(stop)
-        self.notes = notes
-        self.planned: PlannedStep | None = None
-        self.agreed: Decision | None = None
-        self.because = ""
-        self.mlflow: dict[str, str] = {}
-        self.variables: dict[str, str] = {}
-        self.told: queue.SimpleQueue[Callable[[], object] | BaseException | StepOutcome | None] = queue.SimpleQueue()
-
-    def facts(self) -> dict[str, Any]:
-        """What the record of its run says from the beginning: who called, and its run in MLflow."""
-        run = self.caller.run
-        return {"called_by": {"step": run.step, "run": run.id}, **({MLFLOW: self.mlflow} if self.mlflow else {})}
-
-    def decided(self, planned: PlannedStep) -> PlannedStep:
-        """The plan of the moment, with what was agreed on meanwhile."""
-        if planned.decision is Decision.REUSE and self.because:
-            return replace(planned, decision=Decision.RUN, reason=self.because, reused=None)
-        return planned
 
 
 class NestedCalls:
@@ -119,7 +60,7 @@ class NestedCalls:
             "cancel_project": self._cancel_project,
         }
         self._changed = threading.Condition()
-        self._hand_over: Callable[[Call], None] = _refuse
+        self._hand_over: Callable[[Call | None], None] = _refuse
         self._stop = Stop()
         self._served: dict[str, tuple[int, StepExecution]] = {}
         self._names: Counter[str] = Counter()
@@ -132,8 +73,8 @@ class NestedCalls:
         self._said: set[str] = set()
         self._is_first = True
 
-    def connect(self, hand_over: Callable[[Call], None], stop: Stop) -> None:
-        """Say where calls go from now on, and what ends them all."""
+    def connect(self, hand_over: Callable[[Call | None], None], stop: Stop) -> None:
+        """Say where calls go from now on, and what ends them all; None says that some are to be stopped."""
         with self._changed:
             self._hand_over, self._stop = hand_over, stop
 
@@ -160,7 +101,8 @@ class NestedCalls:
     def environment(self, run: Run, bound: BoundStep, folder: Path, stop: Stop) -> Mapping[str, str]:
         """For a called component what its caller would hand on to it; for a caller where MLflow's runs are kept.
 
-        By default that is a path relative to the working folder, which callers like to change.
+        By default that is a path relative to the working folder, which callers like to change, and an experiment that
+        is not the one in which the pipeline is told of.
         """
         with self._changed:
             call = self._executing.get(run.id)
@@ -169,7 +111,10 @@ class NestedCalls:
         if not calls_components(bound):
             return {}
         project = self.pipeline.pipeline.folder if self.pipeline.pipeline.file else Path.cwd()
-        return {"MLFLOW_TRACKING_URI": mlflow_address(project, os.environ)}
+        address = {"MLFLOW_TRACKING_URI": mlflow_address(project, os.environ)}
+        if os.environ.keys() & {EXPERIMENT_VARIABLE, "MLFLOW_EXPERIMENT_ID"}:
+            return address
+        return {**address, EXPERIMENT_VARIABLE: self.pipeline.pipeline.name}
 
     def left(self, run: Run, bound: BoundStep) -> None:
         """End what the step has called and not waited for, and look at what a called one has done to named files."""
@@ -177,6 +122,8 @@ class NestedCalls:
             mine = {call for call in self._waiting if call.caller.run.id == run.id}
             for call in mine:
                 call.stop.set()
+            if mine:
+                self._hand_over(None)
             self._changed.wait_for(lambda: not mine & self._waiting)
             executed = self._executing.get(run.id)
         if executed is not None and executed.planned is not None and executed.planned.ingredients is not None:
@@ -207,6 +154,9 @@ class NestedCalls:
             served = self._served.get(caller.run.id)
         if served is None:
             return None
+        # For roots only: no other run is to wait until it is imported.
+        from artifactflow.runner.nested_binding import argument_texts, bind_call, called_component, step_name
+
         position, execution = served
         given: dict[str, str] = asked["parameters"]
         component, contract = called_component(Path(asked["folder"]), asked["entry_point"], given)
@@ -255,6 +205,8 @@ class NestedCalls:
     def _cancel_project(self, caller: Caller, asked: Mapping[str, Any]) -> None:
         """End an execution; whoever waits for it is told."""
         self._call(caller, asked).stop.set()
+        with self._changed:
+            self._hand_over(None)
 
     def _call(self, caller: Caller, asked: Mapping[str, Any]) -> Call:
         with self._changed:
@@ -321,12 +273,15 @@ def _answer(outcome: StepOutcome | None) -> dict[str, Any]:
     return {"succeeded": outcome.decision in (Decision.RUN, Decision.REUSE), "reused": reused}
 
 
-def _refuse(call: Call) -> None:
-    raise InterruptedRunError(f"step {call.bound.name} cannot start: the run is over")
+def _refuse(call: Call | None) -> None:
+    if call is not None:
+        raise InterruptedRunError(f"step {call.bound.name} cannot start: the run is over")
 
 
 def _written(bound: BoundStep, before: Mapping[str, InputIdentity]) -> str:
     """What the step has written to a place that a parameter names: nobody keeps that, so nobody could bring it back."""
+    from artifactflow.runner.nested_binding import named_files
+
     for name, path in named_files(bound).items():
         try:
             now = path_identity(path)

@@ -13,7 +13,7 @@ from artifactflow.executors import Stop
 from artifactflow.pipeline import OutputOf
 from artifactflow.plan import Decision
 from artifactflow.runner.events import Observer
-from artifactflow.runner.nested import Call
+from artifactflow.runner.nested_call import Call
 from artifactflow.runner.planned import PlannedStep
 from artifactflow.runner.planner import Planner
 from artifactflow.runner.record import RecordKeeper
@@ -27,16 +27,23 @@ Reuse = Callable[[int, PlannedStep, float], None]
 class CalledSteps:
     """Brings calls into the order of the run and tells their callers what became of them.
 
-    Steps are known by their position, which all methods take that are called for every step, called or not.
+    Steps are known by their position, which all methods take that are called for every step, called or not. No more
+    than `jobs` run side by side, but for those that wait for what they have called: a step of the pipeline keeps its
+    thread meanwhile, but leaves its place to what it calls. So a single place serves a root and its components, too.
     """
 
-    def __init__(self, scheduler: Scheduler, planner: Planner, observer: Observer, keeper: RecordKeeper) -> None:
+    def __init__(
+        self, jobs: int, scheduler: Scheduler, planner: Planner, observer: Observer, keeper: RecordKeeper
+    ) -> None:
+        self._jobs = jobs
         self._scheduler = scheduler
         self._planner = planner
         self._observer = observer
         self._keeper = keeper
         self._own = len(scheduler.steps)
         self._calls: dict[int, Call] = {}
+        self._queue: list[int] = []  # of those that wait for a place
+        self._held: set[int] = set()  # those that wait for their folder
         self._errors: dict[int, ArtifactflowError] = {}  # by who called
 
     def __bool__(self) -> bool:
@@ -46,12 +53,19 @@ class CalledSteps:
         """The call that led to the step; None for one of the pipeline's own."""
         return self._calls.get(position)
 
-    def places_taken(self, running: Collection[int]) -> int:
-        """How many of those that run are the pipeline's own: only these share the places for `jobs`."""
-        return sum(position < self._own for position in running) if self._calls else len(running)
+    def has_place(self, running: Collection[int]) -> bool:
+        """Whether one more of the pipeline's own steps may start beside those that run."""
+        if not self._calls:
+            return len(running) < self._jobs
+        own = sum(position < self._own for position in running)
+        return own < self._jobs and self._busy(running) < self._jobs
 
-    def serve(self, call: Call, known: Mapping[OutputOf, Version], start: Start, reuse: Reuse) -> None:
-        """Plan a call, or go on as its caller and the plan have agreed."""
+    def _busy(self, running: Collection[int]) -> int:
+        callers = {call.caller_position for call in self._calls.values()}
+        return sum(position not in callers for position in running)
+
+    def serve(self, call: Call, known: Mapping[OutputOf, Version], reuse: Reuse) -> None:
+        """Plan a call, or go on as its caller and the plan have agreed: what is to run is started by `start_ready`."""
         if call.agreed is None:
             self._plan(call, known)
             return
@@ -60,33 +74,46 @@ class CalledSteps:
         self._keeper.called(call.bound.name, call.caller.run.step)
         if call.agreed is Decision.REUSE and call.planned is not None:
             reuse(position, call.planned, time.monotonic())
-        elif self._scheduler.claim(position):
-            self._start(position, start)
+        else:
+            self._queue.append(position)
 
     def _plan(self, call: Call, known: Mapping[OutputOf, Version]) -> None:
         try:
             for note in call.notes:
                 self._observer.noted(note)
-            _refuse_when_stopped(call)
+            if call.stop.is_set():
+                raise _not_started(call)
             self._planner.environments.tell([call.bound], self._observer)
+            self._planner.forget(call.bound)
             call.planned = self._planner.plan(call.bound, known)
             call.told.put(None)
         except ArtifactflowError as error:
             call.told.put(error)
 
-    def start_ready(self, start: Start) -> None:
-        """Start those whose folder has become free."""
+    def start_ready(self, start: Start, running: Collection[int]) -> None:
+        """Start those that need not wait any more: there is a place for them, and their folder is free."""
         while (position := self._scheduler.next_called()) is not None:
-            if self._scheduler.claim(position):
-                self._start(position, start)
+            if position in self._held:
+                self._held.discard(position)
+                self._queue.append(position)
+        for position in [*self._queue, *self._held]:
+            if self._calls[position].stop.is_set():
+                self._refuse(position, _not_started(self._calls[position]))
+        while self._queue and self._busy(running) < self._jobs:
+            position = self._queue.pop(0)
+            if not self._scheduler.claim(position):
+                self._held.add(position)
+                continue
+            try:
+                start(position)
+            except ArtifactflowError as error:  # for the caller to know
+                self._scheduler.release(position)
+                self._refuse(position, error)
 
-    def _start(self, position: int, start: Start) -> None:
-        try:
-            _refuse_when_stopped(self._calls[position])
-            start(position)
-        except ArtifactflowError as error:  # for the caller to know
-            self._scheduler.release(position)
-            self._calls.pop(position).told.put(error)
+    def _refuse(self, position: int, error: ArtifactflowError) -> None:
+        self._queue = [waiting for waiting in self._queue if waiting != position]
+        self._held.discard(position)
+        self._calls.pop(position).told.put(error)
 
     def decided(self, position: int, planned: PlannedStep) -> PlannedStep:
         """The plan of the moment, with what was agreed on in a call."""
@@ -130,6 +157,5 @@ class CalledSteps:
             call.told.put(outcome)
 
 
-def _refuse_when_stopped(call: Call) -> None:
-    if call.stop.is_set():
-        raise InterruptedRunError(f"step {call.bound.name} is not started: its caller is being stopped")
+def _not_started(call: Call) -> InterruptedRunError:
+    return InterruptedRunError(f"step {call.bound.name} is not started: it was cancelled, or its caller is stopped")

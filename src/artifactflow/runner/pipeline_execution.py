@@ -18,7 +18,7 @@ from artifactflow.runner.endings import Endings
 from artifactflow.runner.group_commit import GroupCommit
 from artifactflow.runner.interrupts import Interrupts
 from artifactflow.runner.means import Means
-from artifactflow.runner.nested import Call
+from artifactflow.runner.nested_call import Call
 from artifactflow.runner.nested_steps import CalledSteps
 from artifactflow.runner.options import Options
 from artifactflow.runner.planned import PlannedStep
@@ -54,7 +54,7 @@ class PipelineExecution:
         self._scheduler = Scheduler(bound.steps)
         self._commits = GroupCommit(means.store, self._reports.put)
         self._keeper = RecordKeeper(bound, means.store, options.tracking, source)
-        self._called = CalledSteps(self._scheduler, means.planner, means.observer, self._keeper)
+        self._called = CalledSteps(self._jobs, self._scheduler, means.planner, means.observer, self._keeper)
         self._endings = Endings(
             bound.steps,
             means,
@@ -135,8 +135,8 @@ class PipelineExecution:
             try:
                 while True:
                     idle = self._stop.is_set()
-                    self._called.start_ready(self._start)
-                    while not idle and self._reports.empty() and self._called.places_taken(self._running) < self._jobs:
+                    self._called.start_ready(self._start, self._running)
+                    while not idle and self._reports.empty() and self._called.has_place(self._running):
                         position = self._scheduler.next_ready()
                         if position is not None:
                             self._start(position)
@@ -156,7 +156,7 @@ class PipelineExecution:
         if isinstance(report, Committed):
             self._endings.committed(report)
         elif isinstance(report, Call):
-            self._called.serve(report, self._endings.known, self._start, self._reuse)
+            self._called.serve(report, self._endings.known, self._reuse)
         elif report is not None:
             self._after(report)
         self._interrupts.check()
@@ -169,7 +169,7 @@ class PipelineExecution:
             try:
                 # An error has been raised before; what the others did still has to be kept.
                 with suppress(Exception):
-                    self._called.start_ready(self._start)
+                    self._called.start_ready(self._start, self._running)
                     self._take_report()
             except KeyboardInterrupt:
                 self._stop.kill()
