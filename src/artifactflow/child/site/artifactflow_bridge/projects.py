@@ -6,7 +6,7 @@ tracking store as it would without us; for a reused component it is the run of t
 """
 
 # What is imported here, every root finds imported: so no pathlib.
-# ruff: noqa: PTH100, PTH103, PTH109, PTH117, PTH118, PTH120
+# ruff: noqa: PTH103, PTH109, PTH117, PTH118, PTH120
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import threading
 from typing import Any
 
 from . import line
+from .fetched import fetched_folder
 
 REUSED_TAG = "artifactflow.reused"
 """On a run that was made for a component that did not run: the run of ours whose results serve."""
@@ -97,7 +98,7 @@ def _run(
     from mlflow.exceptions import ExecutionException
     from mlflow.projects import utils
 
-    folder = os.path.abspath(utils.fetch_and_validate_project(project_uri, version, entry_point, params))
+    folder = fetched_folder(project_uri, version, entry_point, params)
     project = utils.load_project(folder)
     if getattr(project, "docker_env", None):
         return None
