@@ -12,13 +12,11 @@ from artifactflow.artifact import LATEST, ArtifactRef, Tree, Version
 from artifactflow.errors import NotFoundError, UsageError
 from artifactflow.runner.bridge.line import Caller, Operation
 from artifactflow.runner.bridge.names import ALL_VERSIONS, local_name, parse_reference
+from artifactflow.runner.bridge.uses import STAGING_FOLDER
 from artifactflow.store import HandedOut, Store
 
 REFERENCES_NAME: Final = ".wandb-references.json"
 """The file of a version that lists what lies elsewhere, written by `child/site`."""
-
-STAGING_FOLDER: Final = "staged"
-"""The folder in the run's own where a step's processes put the files of what they log."""
 
 
 class ArtifactOperations:

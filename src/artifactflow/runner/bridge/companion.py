@@ -13,10 +13,9 @@ from typing import Any
 from artifactflow.contract import Contract
 from artifactflow.executors import Stop
 from artifactflow.runner.bound import BoundPipeline, BoundStep
-from artifactflow.runner.bridge.artifacts import STAGING_FOLDER, ArtifactOperations
 from artifactflow.runner.bridge.line import LINE_VARIABLE, TOKEN_VARIABLE, Caller, Line, Operation
 from artifactflow.runner.bridge.reach import Reach, reach_of, steps_that_log
-from artifactflow.runner.bridge.uses import Uses
+from artifactflow.runner.bridge.uses import STAGING_FOLDER, Uses
 from artifactflow.runner.bridge.variables import step_variables
 from artifactflow.runs import Run, RunStatus
 from artifactflow.store import Store
@@ -43,12 +42,11 @@ class Bridge:
     ) -> None:
         self.store = store
         self.warn = warn
-        artifacts = ArtifactOperations(store, lambda name: steps_that_log(pipeline.steps, name))
-        self.operations: dict[str, Operation] = {
+        self._pipeline = pipeline
+        self._operations: dict[str, Operation] = {
             "hello": self._hello,
             "note_run": self._note_run,
             "not_repeatable": self._not_repeatable,
-            **artifacts.table(),
             **(operations or {}),
         }
         self._lock = threading.Lock()
@@ -63,7 +61,7 @@ class Bridge:
             return {}
         with self._lock:
             if self._line is None:
-                self._line = Line(self.operations, self.store.root / "tmp")
+                self._line = self._opened()
             if run.id in self._tokens:  # an attempt that failed
                 self._line.dismiss(self._tokens[run.id])
             token = self._tokens[run.id] = self._line.admit(Caller(run, bound, folder))
@@ -113,6 +111,13 @@ class Bridge:
             if self._line is not None:
                 self._line.close()
                 self._line = None
+
+    def _opened(self) -> Line:
+        # Where nothing is executed, or nothing with wandb, nobody is to wait until it is imported.
+        from artifactflow.runner.bridge.artifacts import ArtifactOperations
+
+        artifacts = ArtifactOperations(self.store, lambda name: steps_that_log(self._pipeline.steps, name))
+        return Line({**artifacts.table(), **self._operations}, self.store.root / "tmp")
 
     def _reach(self, bound: BoundStep) -> Reach:
         key = (bound.component.folder, bound.contract)

@@ -35,7 +35,8 @@ def reach_of(component: Component, contract: Contract) -> Reach:
         return Reach.YES
     if "mlflow" in imported:  # it may run projects
         return Reach.PERHAPS
-    return Reach.PERHAPS if is_mentioned("wandb", component.folder) else Reach.NO
+    is_perhaps = is_mentioned("wandb", component.folder) or is_mentioned("mlflow", component.folder)
+    return Reach.PERHAPS if is_perhaps else Reach.NO  # `mlflow run` may be started as a program
 
 
 def steps_that_log(steps: Iterable[BoundStep], name: str) -> list[str]:

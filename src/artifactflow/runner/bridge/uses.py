@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from artifactflow.artifact import Version
 from artifactflow.store import HandedOut
+
+STAGING_FOLDER: Final = "staged"
+"""The folder in the run's own where a step's processes put the files of what they log."""
 
 
 class Uses:
