@@ -23,6 +23,7 @@ from artifactflow.read.orchestration.tracking import read_tracking
 from artifactflow.read.orchestration.tracking_uses import TrackingUse
 from artifactflow.read.paths import is_file
 from artifactflow.read.pipeline import read_pipeline
+from artifactflow.read.pipeline_faults import pipeline_faults
 from artifactflow.read.requirement import Entry
 from artifactflow.read.script import read_script
 from artifactflow.read.script.command_line import CommandLine
@@ -50,10 +51,14 @@ class Reading:
         try:
             return read()
         except ArtifactflowError as error:
-            error.at(Place(str(file)))
-            if all(str(known) != str(error) for known in self.errors):
-                self.errors.append(error)
+            self.keep(error, file)
             return None
+
+    def keep(self, error: ArtifactflowError, file: Path) -> None:
+        """Keep an error, once, placed in `file` where it has no place."""
+        error.at(Place(str(file)))
+        if all(str(known) != str(error) for known in self.errors):
+            self.errors.append(error)
 
 
 @dataclass(eq=False)
@@ -173,8 +178,12 @@ class PipelineSubject:
 
     @cached_property
     def pipeline(self) -> Pipeline | None:
-        """The pipeline, or None where the file is wrong."""
-        return self.reading.attempt(lambda: read_pipeline(self.path), self.path)
+        """The pipeline, or None where the file is wrong, with an error for each fault then."""
+        pipeline = self.reading.attempt(lambda: read_pipeline(self.path), self.path)
+        if pipeline is None:
+            for fault in pipeline_faults(self.path):
+                self.reading.keep(fault, self.path)
+        return pipeline
 
 
 @dataclass(eq=False)
