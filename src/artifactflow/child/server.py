@@ -23,29 +23,26 @@ not used for `keep.seconds`, or cannot be reached at its address any more.
 """
 
 # What this file imports, every script would find imported: so no pathlib here.
-# ruff: noqa: PTH104, PTH108, PTH116, PTH118, PTH120, PTH123
+# ruff: noqa: PTH118, PTH120
 
 from __future__ import annotations
 
 import contextlib
 import gc
 import importlib.util
-import json
 import os
 import select
 import signal
 import socket
 import sys
 import time
-import warnings
 
 TYPE_CHECKING = False  # what type checkers know without typing being imported
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import CodeType
+    from collections.abc import Mapping
     from typing import Any
 
-    from artifactflow.child import messages, preloading, processes, step
+    from artifactflow.child import children, codes, kept, messages, preloading, processes, step
 else:
 
     def beside(name: str) -> Any:
@@ -56,7 +53,9 @@ else:
         spec.loader.exec_module(module)
         return module
 
-    messages, preloading, processes, step = map(beside, ("messages", "preloading", "processes", "step"))
+    children, codes, kept, messages, preloading, processes, step = map(
+        beside, ("children", "codes", "kept", "messages", "preloading", "processes", "step")
+    )
 
 SLOWEST_MESSAGE_SECONDS = 10.0
 """A command that takes longer over one message is given up: others wait meanwhile."""
@@ -67,20 +66,8 @@ LOOK_SECONDS = 30.0
 GRACE_SECONDS = 5.0
 """How long steps may take to end when the server is asked to stop."""
 
-MOST_CODES = 256
-
 WAITING_IMPORTS = frozenset({"resource"})
 """Modules that Python imports to tell what a child has used."""
-
-
-class Child:
-    """A step that runs: its process, where its end is reported, and the channel that it came by."""
-
-    def __init__(self, pid: int, report: int, channel: int, token: str) -> None:
-        self.pid = pid
-        self.report = report
-        self.channel = channel
-        self.token = token
 
 
 class Nested:
@@ -91,33 +78,6 @@ class Nested:
         self.channel = channel
 
 
-class Kept:
-    """The address of a server that is to be kept, and how long."""
-
-    def __init__(self, address: str, seconds: float) -> None:
-        self.address = address
-        self.seconds = seconds
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        aside = f"{address}.{os.getpid()}"
-        self.listener.bind(aside)
-        self.listener.listen(16)
-        self._number = os.stat(aside).st_ino
-        os.rename(aside, address)  # whoever had the address before is not reached any more, and ends
-
-    def is_reachable(self) -> bool:
-        """Whether the address is still its own."""
-        try:
-            return os.stat(self.address).st_ino == self._number
-        except OSError:
-            return False
-
-    def withdraw(self) -> None:
-        """Do not be found any more."""
-        if self.is_reachable():
-            with contextlib.suppress(OSError):
-                os.unlink(self.address)
-
-
 class Server:
     """Takes steps from its channels and runs each in a child."""
 
@@ -125,11 +85,11 @@ class Server:
         self.answer = answer
         self.imported = frozenset(sys.modules)
         self.token_place = token_place
-        self.kept: Kept | None = None
+        self.kept: kept.Kept | None = None
         self.channels: dict[int, socket.socket] = {channel.fileno(): channel}
         self.users: set[int] = {channel.fileno()}
-        self.children: dict[int, Child] = {}  # by pidfd
-        self.codes: dict[tuple[str, int, int, int, int], CodeType] = {}
+        self.children = children.Children(processes.kill_all)
+        self.codes = codes.Codes(step.compiled)
         self.files: Mapping[str, Any] = {}
         self.steps = 0
         self.used = time.monotonic()
@@ -138,7 +98,7 @@ class Server:
     def keep(self, address: str, seconds: float) -> None:
         """Stay when the command that started this process has ended."""
         with contextlib.suppress(OSError):  # then it serves this command alone
-            self.kept = Kept(address, seconds)
+            self.kept = kept.Kept(address, seconds)
             self.files = preloading.states_of(preloading.imported_files())
             for channel in self.channels.values():
                 channel.settimeout(SLOWEST_MESSAGE_SECONDS)
@@ -153,7 +113,7 @@ class Server:
                 poll.register(self.kept.listener, select.POLLIN)
             for descriptor, _ in poll.poll(self._patience()):
                 if descriptor in self.children:
-                    self._report_end(descriptor)
+                    self.children.report_end(descriptor)
                 elif descriptor in self.channels:
                     begun = self._take(descriptor)
                     if begun is not None:
@@ -168,7 +128,7 @@ class Server:
         now = time.monotonic()
         if self.kill_at is not None:
             if self.children and now >= self.kill_at:
-                self._kill([*self.children.values()])
+                self.children.kill()
             return not self.children
         if self.users:
             return False
@@ -190,7 +150,7 @@ class Server:
 
     # commands
 
-    def _accept(self, kept: Kept) -> None:
+    def _accept(self, kept: kept.Kept) -> None:
         with contextlib.suppress(OSError):
             channel, _ = kept.listener.accept()
             if messages.peer(channel)[1] != os.geteuid():
@@ -222,7 +182,7 @@ class Server:
 
     def _drop(self, descriptor: int) -> None:
         """The command has ended: so does what it runs."""
-        self._kill([child for child in self.children.values() if child.channel == descriptor])
+        self.children.kill(descriptor)
         self.channels.pop(descriptor).close()
         if descriptor in self.users:
             self.users.discard(descriptor)
@@ -244,7 +204,7 @@ class Server:
     def _status(self) -> dict[str, Any]:
         seconds = self.kept.seconds if self.kept else 0.0
         return {
-            "memory": resident_memory(),
+            "memory": kept.resident_memory(),
             "steps": self.steps,
             "running": len(self.children),
             "idle_seconds": None if self.users else round(time.monotonic() - self.used, 6),
@@ -256,14 +216,14 @@ class Server:
         if self.kept is not None:
             self.kept.withdraw()
         self.kill_at = time.monotonic() + GRACE_SECONDS
-        for child in self.children.values():
+        for child in self.children.all():
             for process in processes.belonging(child.token, child.pid):
                 processes.send_signal(process, signal.SIGTERM)
 
     # steps
 
     def _fork(self, request: Mapping[str, Any], channel: int, output: int, report: int) -> step.Step | None:
-        code = self._compiled(request)
+        code = self.codes.of(request)
         try:
             if self.kill_at is not None:
                 raise ProcessLookupError
@@ -277,7 +237,7 @@ class Server:
             return step.Step(request, code, output, report, self.token_place)
         os.close(output)
         self.steps += 1
-        self.children[os.pidfd_open(pid)] = Child(pid, report, channel, request["token"])
+        self.children.add(children.Child(pid, report, channel, request["token"]))
         return None
 
     def _nest(self, wanted: Mapping[str, Any], channel: int) -> Nested | None:
@@ -294,54 +254,13 @@ class Server:
 
     def _leave(self) -> None:
         """Close what is the server's, and forget what only serving has imported."""
-        for descriptor, child in self.children.items():
-            os.close(descriptor)
-            os.close(child.report)
+        self.children.leave()
         for channel in self.channels.values():
             channel.close()
         if self.kept is not None:
             self.kept.listener.close()
         for name in WAITING_IMPORTS - self.imported:
             sys.modules.pop(name, None)
-
-    def _compiled(self, request: Mapping[str, Any]) -> CodeType | None:
-        """The script's code, compiled once; None where that fails, so that the child fails as a fresh process does."""
-        if request["script"] is None:
-            return None
-        file = os.path.join(request["cwd"], request["script"])
-        with contextlib.suppress(Exception), warnings.catch_warnings():
-            warnings.simplefilter("error")  # the child's to show
-            stat = os.stat(file)
-            key = (file, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size)
-            if key not in self.codes:
-                if len(self.codes) >= MOST_CODES:
-                    self.codes.clear()
-                self.codes[key] = step.compiled(file)
-            return self.codes[key]
-        return None
-
-    def _report_end(self, descriptor: int) -> None:
-        child = self.children.pop(descriptor)
-        os.close(descriptor)
-        _, status, usage = os.wait4(child.pid, 0)
-        ended = {
-            "exit_code": os.waitstatus_to_exitcode(status),
-            "peak_memory": usage.ru_maxrss * 1024,  # Linux counts in KiB
-            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
-        }
-        with contextlib.suppress(OSError):  # whoever waited for it may be gone
-            os.write(child.report, json.dumps({"ended": ended}).encode())
-        os.close(child.report)
-
-    def _kill(self, children: Sequence[Child]) -> None:
-        for child in children:
-            processes.kill_all(child.token, child.pid)
-
-
-def resident_memory() -> int:
-    """The bytes of memory that this process takes now."""
-    with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def serve(channel: socket.socket, wanted: Mapping[str, Any], token_place: int | None) -> step.Step | Nested | None:

@@ -1,7 +1,7 @@
 """What a child of the server does: it is the process that `python script.py …` would be, from its start to its end."""
 
-# What this file imports, every script would find imported: so no pathlib here. And it prints what Python prints.
-# ruff: noqa: PTH109, PTH118, PTH123, T201
+# What this file imports, every script would find imported: so no pathlib here.
+# ruff: noqa: PTH109, PTH118, PTH123
 
 from __future__ import annotations
 
@@ -171,8 +171,14 @@ def exit_code_of(error: SystemExit) -> int:
         return 0
     if isinstance(error.code, int):
         return error.code & 0xFF
-    print(error.code, file=sys.stderr)
+    say(f"{error.code}\n")
     return 1
+
+
+def say(text: str) -> None:
+    """Write to standard error, where there is one."""
+    if sys.stderr is not None:
+        sys.stderr.write(text)
 
 
 def show(error: BaseException) -> int:
@@ -184,9 +190,9 @@ def show(error: BaseException) -> int:
     if isinstance(second, SystemExit):
         return exit_code_of(second)
     if second is not None:
-        print("Error in sys.excepthook:", file=sys.stderr)
+        say("Error in sys.excepthook:\n")
         sys.__excepthook__(type(second), second, second.__traceback__)
-        print("\nOriginal exception was:", file=sys.stderr)
+        say("\nOriginal exception was:\n")
         sys.__excepthook__(type(error), error, error.__traceback__)
     return 1
 

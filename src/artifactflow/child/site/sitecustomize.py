@@ -6,7 +6,7 @@ that ours hides is run as well.
 """
 
 # Every interpreter of a step runs this, from Python 3.8 on, before anything else: so only what is loaded already.
-# ruff: noqa: PTH100, PTH118, PTH120, SIM105, UP037
+# ruff: noqa: PTH100, PTH118, PTH120, SIM105
 
 import os
 import sys
@@ -74,10 +74,10 @@ def tell_that_it_was_reached() -> "None":
 
 def run_hidden() -> "None":
     """Run the `sitecustomize` that would have been found without this one."""
-    importing: "Any" = sys.modules["_frozen_importlib"]
+    importing: Any = sys.modules["_frozen_importlib"]
     folder = os.path.dirname(os.path.abspath(__file__))
     others = [entry for entry in sys.path if os.path.abspath(entry) != folder]
-    external: "Any" = sys.modules["_frozen_importlib_external"]
+    external: Any = sys.modules["_frozen_importlib_external"]
     spec = external.PathFinder.find_spec("sitecustomize", others)
     if spec is not None:
         importing._load(spec)
