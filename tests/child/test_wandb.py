@@ -88,6 +88,17 @@ def test_uses_and_logs_are_in_the_offline_runs_of_wandb_itself(handed_on: Any):
     assert {("one.txt", True), ("many", True), ("album", True), ("copy", False)} <= written["use"]
 
 
+def test_what_a_waiting_run_has_used_stays_when_the_store_removes_it(handed_on: Any):
+    (run,) = handed_on.last("use").facts["wandb"]["runs"]
+    (file,) = Path(run["folder"]).glob("*.wandb")
+    kept = [record.artifact for record in records(file) if record.WhichOneof("record_type") == "artifact"]
+    used = [entry for artifact in kept if artifact.use_after_commit for entry in artifact.manifest.contents]
+    places = [Path(entry.local_path) for entry in used if entry.local_path]
+    assert {place.parent for place in places} == {Path(run["folder"]) / "kept"}
+    stored = {path.stat().st_ino for path in (handed_on.store.root / "objects").rglob("*")}
+    assert {place.stat().st_ino for place in places} <= stored, "no byte is there twice"
+
+
 def test_the_second_run_reuses_both_until_an_alias_means_another_version(handed_on: Any):
     assert {name: decision for name, (decision, _) in handed_on.plan().items()} == {"log": "REUSE", "use": "REUSE"}
     handed_on.store.set_alias("one.txt", 2, "fresh")

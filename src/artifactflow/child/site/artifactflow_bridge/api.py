@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .artifacts import ask, failure, stored_artifact
+from .artifacts import stored_artifact
+from .asking import ask, failure
 from .runs import find, is_local, replace
 
 _mark = "_artifactflow_local"

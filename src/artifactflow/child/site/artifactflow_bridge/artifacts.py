@@ -11,31 +11,12 @@ import json
 import os
 from typing import Any
 
-from . import line, staging
+from . import staging
+from .asking import ask, failure
 from .entries import LocalFile, fill_manifest, local_entry
 
 OWNER = "artifactflow"
 """The entity and project of an artifact where the run has none."""
-
-
-@functools.lru_cache(maxsize=None)  # noqa: UP033 - cache came with Python 3.9
-def _error_class() -> Any:
-    from wandb.errors import CommError  # type: ignore[import-not-found,unused-ignore]
-
-    return type("LocalArtifactError", (CommError, ValueError), {"__module__": __name__})
-
-
-def failure(message: str) -> Exception:
-    """An exception that is whatever scripts catch when W&B has not got an artifact: CommError and ValueError."""
-    return _error_class()(message)  # type: ignore[no-any-return]
-
-
-def ask(operation: str, **arguments: Any) -> Any:
-    """Ask the runner. Raises what `failure` makes where it refuses."""
-    try:
-        return line.ask(operation, **arguments)
-    except line.RefusedError as error:
-        raise failure(str(error)) from None
 
 
 def stored_artifact(record: dict[str, Any], run: Any = None) -> Any:
@@ -57,7 +38,7 @@ def adopt(artifact: Any, record: dict[str, Any], run: Any = None) -> Any:
     return artifact
 
 
-@functools.lru_cache(maxsize=None)  # noqa: UP033
+@functools.lru_cache(maxsize=None)  # noqa: UP033 - cache came with Python 3.9
 def _local_class(base: Any) -> Any:
     local = type(base.__name__, (LocalMethods, base), {"__module__": base.__module__, "__doc__": base.__doc__})
     for name in _asks_the_service:

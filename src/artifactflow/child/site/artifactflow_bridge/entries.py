@@ -1,7 +1,7 @@
 """The entries of a stored artifact's manifest, and its files, as W&B's classes show them."""
 
-# What is imported here, every step with wandb finds imported: so no pathlib. The methods are W&B's, documented there.
-# ruff: noqa: D102, PTH118, PTH123, PTH202
+# What is imported here, every step with wandb finds imported: so no pathlib.
+# ruff: noqa: PTH118, PTH123, PTH202
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class EntryMethods:
         return str(entry._parent_artifact._fetched(str(entry.path), root))
 
     def parent_artifact(self) -> Any:
+        """The artifact that it belongs to."""
         entry: Any = self
         return entry._parent_artifact
 
@@ -83,7 +84,7 @@ def local_entry(path: str, handed: dict[str, Any], artifact: Any) -> Any:
 def fill_manifest(manifest: Any, handed: dict[str, Any], artifact: Any = None) -> None:
     """Enter the files of a stored version into a W&B manifest.
 
-    With `artifact` they are what its files are downloaded by; without, what W&B uploads one day: the store's objects.
+    With `artifact` they are what its files are downloaded by; without, what W&B uploads one day: `objects`, which stay.
     """
     plain, _ = _entry_class()
     for path, place in handed["files"].items():

@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import urlparse
 
 from . import line, staging
-from .artifacts import LocalMethods, adopt, ask, failure, listed, stored_artifact
+from .artifacts import LocalMethods, adopt, listed, stored_artifact
+from .asking import ask, failure
 from .entries import fill_manifest
 
 LEFT_ALONE = ("job", "run_table", "code")
@@ -151,9 +152,10 @@ def _mirror_use(run: Any, artifact: Any) -> None:
     """Have the offline run say that it used the artifact: W&B learns of it when the run is sent."""
     import wandb
 
-    record = artifact._local
+    record, handed = artifact._local, artifact._handed()
     draft = wandb.Artifact(record["name"], record["type"], record["description"], record["metadata"])
-    fill_manifest(draft.manifest, artifact._handed())
+    objects = staging.keep(handed["objects"], os.path.dirname(str(run.dir)))
+    fill_manifest(draft.manifest, {**handed, "objects": objects})
     logged = type(run)._log_artifact.__wrapped__
     logged(run, draft, aliases=[], is_user_created=True, use_after_commit=True)
 

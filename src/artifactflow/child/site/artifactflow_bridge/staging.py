@@ -18,6 +18,9 @@ from . import line
 REFERENCES_NAME = ".wandb-references.json"
 """The file of a version that lists what lies elsewhere: references to buckets, addresses, local files."""
 
+KEPT_FOLDER = "kept"
+"""In the folder of an offline run: links to the store's bytes that it refers to, until it is sent."""
+
 _seen: dict[str, Any] = {}  # the artifacts that this process has logged, by W&B's client id
 _handed: set[str] = set()  # the folders of the artifacts that it was handed
 
@@ -65,6 +68,23 @@ def stage_files(files: Mapping[str, str], folder: str, references: Mapping[str, 
             json.dump(references, stream, indent=1, sort_keys=True)
     alone = next(iter(files), "") if len(files) == 1 and not references else ""
     return {"staged": staged, "single": alone if "/" not in alone else ""}
+
+
+def keep(objects: Mapping[str, str], run_folder: str) -> dict[str, str]:
+    """The same files by names that stay when the store removes its own; where there can be none, by the store's."""
+    folder = os.path.join(run_folder, KEPT_FOLDER)
+    os.makedirs(folder, exist_ok=True)
+    kept = {}
+    for path, stored in objects.items():
+        place = os.path.join(folder, "".join(stored.split("/")[-2:]))
+        try:
+            os.link(stored, place)
+        except FileExistsError:
+            pass
+        except OSError:  # another file system than the store's, or one without hard links
+            place = stored
+        kept[path] = place
+    return kept
 
 
 def plain(value: Any) -> Any:
