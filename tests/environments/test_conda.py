@@ -80,7 +80,7 @@ def test_what_conda_says_when_it_fails_is_shown_and_nothing_is_left_to_use(compo
     calls(fails=True)
     with pytest.raises(OutsideError, match="nothing provides gcc-linux-64"):
         choose_environment(made, "conda", tmp_path / "environments")
-    assert not plan_environment(made, "conda", tmp_path / "environments").built
+    assert not plan_environment(made, "conda", tmp_path / "environments").python.exists()
 
 
 def test_our_own_name_is_the_wheel_of_the_running_version(component, calls, tmp_path):

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import textwrap
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from artifactflow.contract import Component, Contract
 from artifactflow.executors import Executor, Stop, Task
 from artifactflow.executors.command import CommandExecutor
 from artifactflow.executors.kept import kept_servers, stop_servers
-from artifactflow.executors.worker import WorkerExecutor, warm_executor
+from artifactflow.executors.worker import WorkerExecutor
 
 VARIABLES = {
     "PATH": os.environ["PATH"],
@@ -70,7 +71,7 @@ class Scripts:
 
 @pytest.fixture(scope="session")
 def shared_executor() -> Iterator[WorkerExecutor]:
-    with warm_executor() as executor:
+    with closing(WorkerExecutor()) as executor:
         yield executor
 
 

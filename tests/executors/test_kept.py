@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ import pytest
 from artifactflow.child.messages import receive, send
 from artifactflow.executors import kept
 from artifactflow.executors.kept import kept_folder, kept_servers, stop_servers
-from artifactflow.executors.worker import warm_executor
+from artifactflow.executors.worker import WorkerExecutor
 
 IMPORTS = "import json, os, signal, sys, time"
 WHO = f"{IMPORTS}; print(os.getppid())"
@@ -46,28 +46,13 @@ def keeping(scripts, runtime):
     """Runs a script in a run of its own that keeps its servers; returns the server's process id."""
 
     def run(script=WHO, keep_warm=60.0, **variables):
-        with warm_executor(keep_warm=keep_warm) as executor:
+        with closing(WorkerExecutor(keep_warm=keep_warm)) as executor:
             scripts.warm = executor
             code, printed = scripts.warmly(script, **variables)
             assert code == 0, printed
             return int(printed)
 
     return run
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def eventually(condition) -> bool:
-    for _ in range(500):
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def pids() -> list[int]:
@@ -86,21 +71,21 @@ def test_a_server_serves_the_next_run_also_one_that_keeps_none_itself(keeping):
     assert str(status.until).endswith("Z")
 
 
-def test_without_keeping_nothing_is_left(keeping, runtime):
+def test_without_keeping_nothing_is_left(keeping, runtime, is_alive):
     server = keeping(keep_warm=0)
     assert not is_alive(server)
     assert list(runtime.iterdir()) == []
 
 
-def test_two_runs_at_once_share_a_server_and_end_only_what_is_their_own(keeping, scripts):
+def test_two_runs_at_once_share_a_server_and_end_only_what_is_their_own(keeping, scripts, is_alive, eventually):
     server = keeping()
     script = f"{IMPORTS}; print(os.getpid(), os.getppid(), flush=True); time.sleep(60)"
     task = scripts.task(script)
     lines = []
-    with warm_executor() as one:
+    with closing(WorkerExecutor()) as one:
         running = threading.Thread(target=lambda: one.execute(task, lines.append, scripts.stop))
         running.start()
-        assert eventually(lambda: lines)
+        eventually(lambda: lines)
         step, parent = map(int, lines[0].split())
         assert parent == server
         assert keeping() == server
@@ -112,7 +97,7 @@ def test_two_runs_at_once_share_a_server_and_end_only_what_is_their_own(keeping,
     assert not is_alive(step)
 
 
-def test_a_server_whose_client_was_killed_goes_on_without_its_step(scripts, runtime, tmp_path):
+def test_a_server_whose_client_was_killed_goes_on_without_its_step(scripts, runtime, tmp_path, is_alive, eventually):
     client = f"""if True:
         import sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})
@@ -128,7 +113,7 @@ def test_a_server_whose_client_was_killed_goes_on_without_its_step(scripts, runt
     process.kill()
     process.wait()
     process.stdout.close()
-    assert eventually(lambda: not is_alive(step))
+    eventually(lambda: not is_alive(step))
     assert pids() == [server]
 
 
@@ -147,15 +132,15 @@ def test_a_server_holds_nothing_of_the_command_that_began_it(keeping):
     assert terminal == 0
 
 
-def test_an_idle_server_ends_itself_and_its_address_with_it(keeping, runtime):
+def test_an_idle_server_ends_itself_and_its_address_with_it(keeping, runtime, is_alive, eventually):
     server = keeping(keep_warm=0.2)
-    assert eventually(lambda: not is_alive(server))
+    eventually(lambda: not is_alive(server))
     assert list((runtime / "artifactflow").iterdir()) == []
 
 
-def test_being_asked_how_it_is_does_not_keep_a_server_longer(keeping):
+def test_being_asked_how_it_is_does_not_keep_a_server_longer(keeping, is_alive, eventually):
     server = keeping(keep_warm=0.5)
-    assert eventually(lambda: not pids() and not is_alive(server))
+    eventually(lambda: not pids() and not is_alive(server))
 
 
 def test_a_server_that_cannot_be_reached_any_more_ends(keeping, runtime):
@@ -188,14 +173,16 @@ def test_what_is_installed_meanwhile_is_seen(keeping, scripts):
     assert len({first, second, third}) == 3
 
 
-def test_a_server_that_has_imported_a_file_which_changed_ends_and_another_is_begun(keeping, scripts):
+def test_a_server_that_has_imported_a_file_which_changed_ends_and_another_is_begun(
+    keeping, scripts, is_alive, eventually
+):
     site = scripts.write("../site-packages/installed.py", "VALUE = 1").parent.resolve()
     script = "import os, installed; print(os.getppid()); assert installed.VALUE == int(os.environ['WANDB_VALUE'])"
     first = keeping(script, PYTHONPATH=str(site), WANDB_VALUE="1")
     (site / "installed.py").write_text("VALUE = 22")
     second = keeping(script, PYTHONPATH=str(site), WANDB_VALUE="22")
     assert second != first
-    assert eventually(lambda: not is_alive(first))
+    eventually(lambda: not is_alive(first))
     assert pids() == [second]
 
 
@@ -234,7 +221,7 @@ def test_a_folder_that_others_can_enter_is_not_used(keeping, runtime, scripts, m
     assert kept_folder(make=True) != runtime / "artifactflow"
 
 
-def test_without_a_safe_folder_steps_are_warm_and_nothing_is_kept(keeping, runtime, monkeypatch):
+def test_without_a_safe_folder_steps_are_warm_and_nothing_is_kept(keeping, runtime, monkeypatch, is_alive):
     elsewhere = runtime / "elsewhere"
     elsewhere.mkdir(mode=0o700)
     (runtime / f"artifactflow-{os.geteuid()}").symlink_to(elsewhere)
@@ -255,7 +242,7 @@ def test_without_a_runtime_folder_it_lies_among_the_temporary_files_and_is_the_u
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_path_that_is_too_long_for_a_socket_is_passed_over(keeping, runtime, monkeypatch):
+def test_a_path_that_is_too_long_for_a_socket_is_passed_over(keeping, runtime, monkeypatch, is_alive):
     long = runtime / ("x" * 80)
     long.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
@@ -269,10 +256,10 @@ def test_a_path_that_is_too_long_for_a_socket_is_passed_over(keeping, runtime, m
 # what cannot be trusted
 
 
-def test_what_is_left_of_a_killed_server_is_removed(keeping):
+def test_what_is_left_of_a_killed_server_is_removed(keeping, is_alive, eventually):
     first = keeping()
     os.kill(first, signal.SIGKILL)
-    assert eventually(lambda: not is_alive(first))
+    eventually(lambda: not is_alive(first))
     second = keeping()
     assert pids() == [second]
 
@@ -301,7 +288,7 @@ def test_something_else_at_its_address_is_left_alone(keeping, runtime, answer):
         assert pids() == [server]
 
 
-def test_a_server_that_hangs_is_passed_over_and_can_be_ended(keeping, monkeypatch):
+def test_a_server_that_hangs_is_passed_over_and_can_be_ended(keeping, monkeypatch, is_alive, eventually):
     monkeypatch.setattr(kept, "ANSWER_SECONDS", 0.3)
     monkeypatch.setattr("artifactflow.executors.servers.ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(kept, "STOP_SECONDS", 0.3)
@@ -311,10 +298,10 @@ def test_a_server_that_hangs_is_passed_over_and_can_be_ended(keeping, monkeypatc
     second = keeping()
     assert second != first
     os.kill(first, signal.SIGCONT)
-    assert eventually(lambda: not is_alive(first))
+    eventually(lambda: not is_alive(first))
     os.kill(second, signal.SIGSTOP)
     stop_servers([status])
-    assert eventually(lambda: not is_alive(second))
+    eventually(lambda: not is_alive(second))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user is needed")
@@ -347,7 +334,7 @@ def test_another_user_neither_serves_nor_is_served(keeping, runtime):
 # the end
 
 
-def test_stopping_asks_steps_to_end_and_the_run_hears_of_it(keeping, scripts):
+def test_stopping_asks_steps_to_end_and_the_run_hears_of_it(keeping, scripts, is_alive, eventually):
     server = keeping()
     script = f"""
         {IMPORTS}
@@ -355,19 +342,19 @@ def test_stopping_asks_steps_to_end_and_the_run_hears_of_it(keeping, scripts):
         print(os.getppid(), flush=True)
         time.sleep(60)
     """
-    with warm_executor() as executor:
+    with closing(WorkerExecutor()) as executor:
         task = scripts.task(script, ARTIFACTFLOW_RUN_ID="run-on-a-server-that-is-stopped")
         ended = executor.execute(task, lambda line: stop_servers(kept_servers()), scripts.stop)
     assert (int(task.log.read_text().split()[-1]), ended.exit_code) == (server, 5)
-    assert eventually(lambda: not is_alive(server))
+    eventually(lambda: not is_alive(server))
     assert kept_servers() == []
     stop_servers([])
 
 
-def test_only_so_many_servers_are_kept(keeping, monkeypatch):
+def test_only_so_many_servers_are_kept(keeping, monkeypatch, eventually):
     monkeypatch.setattr(kept, "MOST_KEPT", 2)
     servers = [keeping(EARLY=str(number)) for number in range(4)]
-    assert eventually(lambda: sorted(pids()) == sorted(servers[2:]))
+    eventually(lambda: sorted(pids()) == sorted(servers[2:]))
 
 
 def test_all_of_it_can_be_said_in_json(keeping):

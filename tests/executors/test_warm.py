@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from artifactflow.executors.command import CommandExecutor
 from artifactflow.executors.search_paths import SearchPaths
 from artifactflow.executors.servers import MOST_SERVERS
 from artifactflow.executors.warm import NotWarmError, WarmScripts
-from artifactflow.executors.worker import warm_executor
+from artifactflow.executors.worker import WorkerExecutor
 from artifactflow.read.built_in import built_in_component
 
 FRESH = {
@@ -231,14 +232,14 @@ def test_early_variables_have_servers_of_their_own(scripts):
 
 def test_only_so_many_servers_are_kept(scripts):
     script = "import os; print(os.getppid())"
-    with warm_executor() as executor:
+    with closing(WorkerExecutor()) as executor:
         scripts.warm = executor
         servers = [int(scripts.warmly(script, EARLY=str(n))[1]) for n in range(MOST_SERVERS + 2)]
         assert [Path(f"/proc/{pid}").exists() for pid in servers] == [False] * 2 + [True] * MOST_SERVERS
 
 
 def test_without_its_interpreter_a_step_fails_as_it_does_fresh(scripts, tmp_path):
-    with warm_executor(tmp_path / "no-python") as executor:
+    with closing(WorkerExecutor(tmp_path / "no-python")) as executor:
         task = scripts.task("")
         errors = []
         for one in (executor, CommandExecutor(tmp_path / "no-python")):

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from artifactflow.executors import Task
 from artifactflow.executors.process import LONGEST_LINE
 from artifactflow.executors.server_process import SERVER_SCRIPT
 from artifactflow.executors.syntax import absolute_imports
-from artifactflow.executors.worker import SERVER_LOST, warm_executor
+from artifactflow.executors.worker import SERVER_LOST, WorkerExecutor
 from artifactflow.read.built_in import built_in_component
 
 VARIABLES = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "HOME": "/nonexistent"}
@@ -427,7 +427,7 @@ def test_a_built_in_step_takes_the_same_path_and_makes_the_same(scripts, tmp_pat
     assert "accuracy" in "".join(made["warm"])
 
 
-def test_a_step_is_ended_with_all_that_it_has_started_when_its_time_is_up(scripts):
+def test_a_step_is_ended_with_all_that_it_has_started_when_its_time_is_up(scripts, is_alive):
     script = """
         import subprocess, time
         child = subprocess.Popen(["sleep", "60"])
@@ -488,24 +488,10 @@ def test_steps_run_side_by_side(scripts, tmp_path):
 # servers
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def eventually(condition) -> bool:
-    for _ in range(500):
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def test_when_the_server_is_killed_the_step_fails_and_says_so_and_the_next_gets_a_new_server(scripts):
-    with warm_executor() as executor:
+def test_when_the_server_is_killed_the_step_fails_and_says_so_and_the_next_gets_a_new_server(
+    scripts, is_alive, eventually
+):
+    with closing(WorkerExecutor()) as executor:
         scripts.warm = executor
         task = scripts.task("import os, time; print(os.getppid(), os.getpid(), flush=True); time.sleep(60)")
         pids = []
@@ -517,12 +503,12 @@ def test_when_the_server_is_killed_the_step_fails_and_says_so_and_the_next_gets_
         ended = executor.execute(task, lambda line: pids or kill_server(line), scripts.stop)
         assert ended.exit_code == -signal.SIGKILL
         assert task.log.read_text().endswith(f"{SERVER_LOST}\n")
-        assert eventually(lambda: not is_alive(pids[1]))
+        eventually(lambda: not is_alive(pids[1]))
         assert scripts.warmly("import os, time; print('again')") == (0, "again\n")
 
 
 def test_a_step_that_had_not_started_when_its_server_was_killed_is_run_fresh(scripts):
-    with warm_executor() as executor:
+    with closing(WorkerExecutor()) as executor:
         scripts.warm = executor
         server = int(scripts.warmly("import os; print(os.getppid())")[1])
         os.kill(server, signal.SIGSTOP)
@@ -531,12 +517,12 @@ def test_a_step_that_had_not_started_when_its_server_was_killed_is_run_fresh(scr
         assert scripts.warmly("import os; print('warm again')") == (0, "warm again\n")
 
 
-def test_a_server_that_needs_more_grows_out_of_one_that_has_less(scripts):
+def test_a_server_that_needs_more_grows_out_of_one_that_has_less(scripts, is_alive, eventually):
     installed = scripts.write("../site-packages/counted.py", "")
     counter = scripts.folder.parent / "imports"
     installed.write_text(f"open({str(counter)!r}, 'a').write('x')")
     path = str(installed.parent.resolve())
-    with warm_executor() as executor:
+    with closing(WorkerExecutor()) as executor:
         scripts.warm = executor
         light, heavy = (
             int(scripts.warmly(f"import os, counted{more}; print(os.getppid())", PYTHONPATH=path)[1])
@@ -547,18 +533,18 @@ def test_a_server_that_needs_more_grows_out_of_one_that_has_less(scripts):
         os.kill(light, signal.SIGKILL)
         script = "import os, counted, csv, xml.dom.minidom; print(os.getppid())"
         assert scripts.warmly(script, PYTHONPATH=path)[1] == f"{heavy}\n"
-    assert eventually(lambda: not is_alive(heavy))
+    eventually(lambda: not is_alive(heavy))
 
 
-def test_all_servers_are_gone_with_the_executor(scripts):
-    with warm_executor() as executor:
+def test_all_servers_are_gone_with_the_executor(scripts, is_alive):
+    with closing(WorkerExecutor()) as executor:
         scripts.warm = executor
         server = int(scripts.warmly("import os; print(os.getppid())")[1])
         assert is_alive(server)
     assert not is_alive(server)
 
 
-def test_a_server_whose_client_was_killed_ends_with_all_that_it_runs(scripts, tmp_path):
+def test_a_server_whose_client_was_killed_ends_with_all_that_it_runs(scripts, tmp_path, is_alive, eventually):
     client = f"""
         import sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})
@@ -576,4 +562,4 @@ def test_a_server_whose_client_was_killed_ends_with_all_that_it_runs(scripts, tm
     process.kill()
     process.wait()
     process.stdout.close()
-    assert eventually(lambda: not is_alive(server) and not is_alive(step))
+    eventually(lambda: not is_alive(server) and not is_alive(step))

@@ -25,7 +25,7 @@ from artifactflow.pipeline import EnvironmentMode
 class ChosenEnvironment:
     """Where a component runs. `kind` is current, uv or conda; `reason` says why, for people.
 
-    `python` need not exist while `built` is false. `warning` is empty unless the environment is not what its file asks
+    `python` need not exist before it is built. `warning` is empty unless the environment is not what its file asks
     for. `packages` is what counts for the cache key, None where that is known only after the build (conda).
     """
 
@@ -35,7 +35,6 @@ class ChosenEnvironment:
     warning: str = ""
     lock_digest: str | None = None
     packages: Mapping[str, str] | None = field(default=None, hash=False)
-    built: bool = True
     folder: Path | None = None
 
 
@@ -139,7 +138,6 @@ def _with_uv(environment: Environment, root: Path, reason: str, *, build: bool) 
         f"{reason}{_from_conda(lock.wanted)}",
         lock_digest=lock.digest,
         packages=lock.packages,
-        built=build or facts_of(folder) is not None,
         folder=folder,
     )
 
@@ -162,6 +160,5 @@ def _with_conda(environment: Environment, root: Path, reason: str, *, build: boo
         reason,
         lock_digest=facts["lock"] if facts else None,
         packages=facts["packages"] if facts else None,
-        built=facts is not None,
         folder=folder,
     )

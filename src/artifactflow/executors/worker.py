@@ -79,13 +79,6 @@ class WorkerExecutor:
             yield process
 
 
-@contextlib.contextmanager
-def warm_executor(python: Path | None = None, keep_warm: float = 0.0) -> Iterator[WorkerExecutor]:
-    """An executor for one run: its servers are gone afterwards, however it ends, but for those that are kept."""
-    with contextlib.closing(WorkerExecutor(python, keep_warm)) as executor:
-        yield executor
-
-
 def _say(message: str, task: Task, print_line: PrintLine) -> None:
     with task.log.open("a", encoding="utf-8") as log:
         log.write(f"{message}\n")
