@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from artifactflow.store import Store
-from artifactflow.tracking import has_open_runs, last_status
+from artifactflow.tracking.start import has_open_runs, last_status
 
 SMALL = """
     name: small

@@ -2,12 +2,14 @@
 
 import fcntl
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from artifactflow.tracking import TrackerProcess, folder_of
-from artifactflow.tracking.start import LOCK
+from artifactflow.tracking.start import LOCK, TrackerProcess, folder_of
 
 linux_only = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 
@@ -49,3 +51,23 @@ def test_it_does_not_write_into_the_run_of_a_step_that_has_started_the_command(
                 given = Path(f"/proc/{process.pid}/environ").read_text()
     process.wait()
     assert [name for name in names if f"{name}=" in given] == []
+
+
+def test_while_steps_run_nothing_is_imported_that_takes_processor_time():
+    code = "import sys, artifactflow.tracking.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    ours = {name for name in imported if name.partition(".")[0] == "artifactflow"}
+    assert ours == {"artifactflow", "artifactflow.tracking", "artifactflow.tracking.__main__"}
+    assert imported.isdisjoint({"json", "sqlite3", "pathlib", "logging", "wandb", "mlflow"})
+
+
+@linux_only
+def test_it_lets_the_steps_go_first_until_the_command_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("ARTIFACTFLOW_TRACKING_URGENT", raising=False)
+    process = TrackerProcess(tmp_path, "wandb")
+    while os.getpriority(os.PRIO_PROCESS, process.pid) == os.getpriority(os.PRIO_PROCESS, 0):
+        time.sleep(0.01)
+    assert not (folder_of(tmp_path, "wandb") / LOCK).exists(), "it has begun to tell"
+    process.wait()
+    assert (folder_of(tmp_path, "wandb") / LOCK).exists()

@@ -13,6 +13,7 @@ from typing import Any, Final
 from artifactflow.fetch.addresses import masked_message
 from artifactflow.runs import now
 from artifactflow.trackers.choice import wandb_folders
+from artifactflow.tracking import URGENT_VARIABLE
 
 FOLDER: Final = "tracking"
 PENDING: Final = "pending"
@@ -22,9 +23,6 @@ STATUS: Final = "status.json"
 LOCK: Final = "lock"
 LOG: Final = "log"
 LEDGER: Final = "ledger.db"
-URGENT_VARIABLE: Final = "ARTIFACTFLOW_TRACKING_URGENT"
-"""Set, the process takes its share of the processors though steps run; otherwise what they leave."""
-
 _LARGEST_LOG: Final = 1024 * 1024
 _PATIENCE: Final = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
