@@ -73,6 +73,17 @@ def test_a_key_in_the_file_of_passwords_counts_for_its_server_only(tmp_path: Pat
     assert not has_wandb_key({**home, "WANDB_BASE_URL": "https://wandb.example.org"})
 
 
+def test_a_user_without_a_home_has_no_file_of_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def unknown(_number: int) -> None:
+        raise KeyError("no such user")
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert not has_wandb_key({})
+    (tmp_path / "passwords").write_text(f"machine api.wandb.ai login user password {'k' * 40}\n")
+    assert has_wandb_key({"NETRC": str(tmp_path / "passwords")})
+
+
 def test_nothing_secret_is_in_what_a_run_remembers(tmp_path: Path):
     environment = {"MLFLOW_TRACKING_URI": "https://me:word@mlflow.example.org", **KEY}
     assert "word" not in str(settings_of(["mlflow", "wandb"], "iris", tmp_path, environment))

@@ -4,6 +4,7 @@ No server of W&B's is asked. The endpoint says that it has every artifact's byte
 """
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,7 @@ GET = "steps:\n  get: {component: artifactflow:download, with: {file_url: pkg:sk
 ARTIFACT = {"id": "QXJ0aWZhY3Q6MQ==", "state": "COMMITTED", "artifactSequence": {"id": "s", "latestArtifact": None}}
 
 
-def answer_to(operation: str, variables: dict[str, Any], address: str) -> dict[str, Any]:
+def answer_to(operation: str, variables: dict[str, Any], server: "Endpoint") -> dict[str, Any]:
     """What a server would say to an operation of W&B's, as far as its client looks at it."""
     match operation:
         case "UpsertBucket":
@@ -28,7 +29,15 @@ def answer_to(operation: str, variables: dict[str, Any], address: str) -> dict[s
                 "project": project,
             }
             return {"upsertBucket": {"bucket": bucket, "inserted": True}}
-        case "Viewer":
+        case "Run":
+            return {"model": {"bucket": {"id": "b"} if variables["name"] in server.runs else None}}
+        case "RunUploadUrls":  # before 0.22
+            nodes = [{"name": name, "url": f"{server.address}/upload"} for name in variables["files"]]
+            files = {"uploadHeaders": [], "edges": [{"node": {**node, "updatedAt": None}} for node in nodes]}
+            return {"model": {"bucket": {"id": "b", "files": files}}}
+        case "InputFields":  # before 0.22
+            return {"TypeInfo": {"inputFields": []}}
+        case "Viewer" | "/graphql":  # a question without a name asks for the same
             person = {"id": "1", "entity": "someone", "username": "someone", "email": "", "flags": "{}"}
             return {"viewer": {**person, "teams": {"edges": []}}}
         case "ServerFeaturesQuery":
@@ -38,7 +47,7 @@ def answer_to(operation: str, variables: dict[str, Any], address: str) -> dict[s
         case "UseArtifact":
             return {"useArtifact": {"artifact": ARTIFACT}}
         case "CreateRunFiles":
-            files = [{"name": name, "uploadUrl": f"{address}/upload"} for name in variables["files"]]
+            files = [{"name": name, "uploadUrl": f"{server.address}/upload"} for name in variables["files"]]
             return {"createRunFiles": {"runID": "b", "uploadHeaders": [], "files": files}}
     return {"project": None}  # as for any question about what is there
 
@@ -48,6 +57,8 @@ class Endpoint(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.runs: set[str] = set()
+        self.refused: tuple[str, ...] = ()
         super().__init__(("127.0.0.1", 0), Answering)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -57,6 +68,11 @@ class Endpoint(ThreadingHTTPServer):
 
     def variables(self, operation: str) -> list[dict[str, Any]]:
         return [variables for name, variables in self.asked if name == operation]
+
+    def artifacts(self) -> dict[str, dict[str, Any]]:
+        """What was asked for to make artifacts, by their names."""
+        rows = [row.get("input", row) for row in self.variables("CreateArtifact")]
+        return {row.get("artifactCollectionName") or row["artifactCollectionNames"][0]: row for row in rows}
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -68,9 +84,20 @@ class Answering(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         content = json.loads(body) if body.startswith(b"{") else {}
-        operation = content.get("operationName", self.path)
-        self.server.asked.append((operation, content.get("variables", content)))
-        self._send({"data": answer_to(operation, content.get("variables", {}), self.server.address)})
+        operation = content.get("operationName") or self._in_query(content.get("query", ""))
+        variables = content.get("variables") or {}
+        self.server.asked.append((operation, variables or content))
+        if operation in self.server.refused:
+            self._send({"data": None, "errors": [{"message": "permission denied"}]})
+            return
+        if operation == "UpsertBucket":
+            self.server.runs.add(variables["name"])
+        self._send({"data": answer_to(operation, variables, self.server)})
+
+    def _in_query(self, query: str) -> str:
+        """Older versions of W&B name the operation there only; what is no question has a path."""
+        named = re.match(r"\s*(?:query|mutation)\s+(\w+)", query)
+        return named[1] if named else self.path
 
     def do_PUT(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -103,10 +130,9 @@ def test_sync_sends_each_offline_run_with_its_artifacts_and_lineage_once(told: A
     assert set(runs) == {"download", "describe", "train", "logs"}
     assert runs["train"]["project"] == "flowers"
     assert runs["train"]["groupName"] == runs["describe"]["groupName"]
-    assert json.loads(runs["train"]["config"])["max_iter"] == {"value": 200}
+    assert json.loads(runs["train"]["config"])["max_iter"]["value"] == 200
 
-    logged = [row["input"] for row in endpoint.variables("CreateArtifact")]
-    model = next(row for row in logged if row["artifactCollectionName"] == "flower-model")
+    model = endpoint.artifacts()["flower-model"]
     assert model["artifactTypeName"] == "model"
     assert json.loads(model["metadata"])["artifactflow"]["version"] == "flower-model:v1"
     assert endpoint.variables("UseArtifact"), "what a run used is said, too"
@@ -121,15 +147,15 @@ def test_a_run_that_waits_keeps_its_bytes_whatever_is_removed_from_the_store(pro
     project.write("pipeline.yaml", GET)
     first = project.call("run-pipeline", "--track", "wandb", "--wait-tracking", WANDB_MODE="offline")
     assert first.returncode == 0, first.stderr
-    kept = project.store / "wandb" / "kept"
-    assert [file.stat().st_nlink for file in kept.glob("*/*")] == [2], "one file, whose bytes are the store's"
+    (kept,) = (project.store / "wandb").glob("offline-run-*/kept")
+    assert [file.stat().st_nlink for file in kept.iterdir()] == [2], "one file, whose bytes are the store's"
     for file in (project.store / "objects").rglob("*"):
         if file.is_file():
             file.unlink()
     done = project.call("sync", WANDB_API_KEY="k" * 40, WANDB_BASE_URL=endpoint.address)
     assert "1 sent, 0 waiting" in done.stdout, done.stdout + done.stderr
-    assert [row["input"]["artifactCollectionName"] for row in endpoint.variables("CreateArtifact")] == ["iris"]
-    assert list(kept.iterdir()) == []
+    assert list(endpoint.artifacts()) == ["iris"]
+    assert not kept.exists()
 
 
 def test_with_a_key_a_run_goes_to_the_server_at_once(project: Any, endpoint: Endpoint):
@@ -139,5 +165,22 @@ def test_with_a_key_a_run_goes_to_the_server_at_once(project: Any, endpoint: End
     assert done.returncode == 0, done.stderr
     assert "wandb was told in" in done.stdout
     assert [row["displayName"] for row in endpoint.variables("UpsertBucket") if row.get("displayName")] == ["get"]
-    assert [row["input"]["artifactCollectionName"] for row in endpoint.variables("CreateArtifact")] == ["iris"]
+    assert list(endpoint.artifacts()) == ["iris"]
     assert not list((project.store / "wandb").glob("offline-run-*"))
+
+
+def test_a_run_that_the_server_has_not_taken_waits_whatever_wandb_has_marked(project: Any, endpoint: Endpoint):
+    project.write("pipeline.yaml", GET)
+    project.call("run-pipeline", "--track", "wandb", "--wait-tracking", WANDB_MODE="offline")
+    server = {"WANDB_API_KEY": "k" * 40, "WANDB_BASE_URL": endpoint.address}
+    endpoint.refused = ("UpsertBucket",)
+    refused = project.call("sync", **server)
+    assert refused.returncode == 9
+    assert "0 sent, 1 waiting" in refused.stdout
+    endpoint.refused = ("Run",)
+    unknown = project.call("sync", **server)
+    assert "0 sent, 1 waiting" in unknown.stdout
+    assert f"{endpoint.address} does not say whether it has run" in unknown.stderr
+    assert list((project.store / "wandb").glob("offline-run-*/kept/*")), "what waits keeps its bytes"
+    endpoint.refused = ()
+    assert "1 sent, 0 waiting" in project.call("sync", **server).stdout

@@ -86,20 +86,28 @@ def _found_around(project: Path, environment: Mapping[str, str]) -> tuple[str, .
 
 
 def has_wandb_key(environment: Mapping[str, str]) -> bool:
-    """Whether W&B would find a key: in the environment, or for its server in the file of passwords."""
+    """Whether W&B would find a key."""
+    return bool(wandb_key(environment))
+
+
+def wandb_key(environment: Mapping[str, str]) -> str:
+    """The key that W&B would find: in the environment, else for its server in the file of passwords; or nothing."""
     if environment.get("WANDB_API_KEY"):
-        return True
+        return environment["WANDB_API_KEY"]
     import netrc
     from urllib.parse import urlsplit
 
-    home = Path(environment.get("HOME") or Path.home())
-    file = Path(environment.get("NETRC") or home / ".netrc")
+    try:
+        file = Path(environment.get("NETRC") or Path(environment.get("HOME") or Path.home()) / ".netrc")
+    except RuntimeError:  # a user whom this system does not know, as in a container
+        return ""
     try:
         known = netrc.netrc(file)
     except (OSError, netrc.NetrcParseError):
-        return False
+        return ""
     host = urlsplit(environment.get("WANDB_BASE_URL") or WANDB_ADDRESS).netloc
-    return known.authenticators(host) is not None
+    _, _, password = known.authenticators(host) or ("", "", "")
+    return password or ""
 
 
 def _in_pyproject(project: Path) -> tuple[str, ...] | None:

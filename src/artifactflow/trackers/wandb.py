@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -20,20 +20,14 @@ from artifactflow.trackers.choice import has_wandb_key
 from artifactflow.trackers.environment import environment_digest
 from artifactflow.trackers.scores import last_values, points
 from artifactflow.trackers.told import Begun, StoredFile, ToldPipeline, ToldStep, ToldVersion
+from artifactflow.trackers.wandb_offline import KEPT_FOLDER, RUNS_FOLDER
 
 INIT_SECONDS: Final = 10.0
 """How long a server may take to answer; W&B itself waits 90 seconds, and tries again."""
 
 FINISH_SECONDS: Final = 600.0
-RUNS_FOLDER: Final = "wandb"
 BRIDGED: Final = "wandb"
 """The fact of a run whose step has a W&B run of its own."""
-
-KEPT_FOLDER: Final = "kept"
-"""Beside the offline runs: for each a folder with links to what it has logged and used, until it is sent."""
-
-EMPTY_BYTES: Final = 7
-"""The size of a run's file that nothing was written into."""
 
 _MOST_METADATA: Final = 90
 
@@ -44,7 +38,6 @@ class WandbTracker:
     def __init__(self, settings: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> None:
         self.settings = settings
         self.root = Path(environment.get("WANDB_DIR") or folder)
-        self.kept = folder / RUNS_FOLDER / KEPT_FOLDER
         self.online = not settings["offline"] and has_wandb_key(environment)
         self.timeout = float(environment.get("WANDB_INIT_TIMEOUT") or INIT_SECONDS)
         self.wandb: Any = None
@@ -157,7 +150,7 @@ class WandbTracker:
         artifact = self.wandb.Artifact(version.name, version.type, version.description or None, metadata)
         for file in told.files:
             # Immutable: not copied before it is sent. Not cached: not copied afterwards either.
-            artifact.add_file(str(self._lasting(run.id, file)), name=file.name, policy="immutable", skip_cache=True)
+            artifact.add_file(str(self._lasting(run, file)), name=file.name, policy="immutable", skip_cache=True)
         if used:
             # What `use_artifact` does with an artifact that the server does not have yet. It refuses to offline, though
             # the offline run has a place for exactly this.
@@ -165,17 +158,17 @@ class WandbTracker:
         else:
             run.log_artifact(artifact, aliases=sorted({"latest", *told.aliases}))
 
-    def _lasting(self, run_id: str, file: StoredFile) -> Path:
+    def _lasting(self, run: Any, file: StoredFile) -> Path:
         """Where the bytes are found when the run is sent, whatever was removed from the store until then."""
         if self.online:
             return file.path
-        place = self.kept / run_id / "".join(file.path.parts[-2:])
+        place = Path(run.dir).parent / KEPT_FOLDER / "".join(file.path.parts[-2:])
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
             place.hardlink_to(file.path)
         except FileExistsError:
             pass
-        except OSError:  # this file system has no hard links
+        except OSError:  # another file system than the store's, or one without hard links
             return file.path
         return place
 
@@ -202,23 +195,3 @@ def _about(run: Run) -> dict[str, Any]:
         "source": dict(run.facts.get("source", {})),
         "environment": environment_digest(run),
     }
-
-
-def forget_sent(root: Path, sent: Iterable[Path]) -> None:
-    """Let go of what was kept in the store at `root` for these runs, named as `waiting_runs` does."""
-    for folder in sent:
-        run_id = folder.name.split("-", 3)[-1]  # offline-run-DATE_TIME-ID
-        shutil.rmtree(root / RUNS_FOLDER / KEPT_FOLDER / run_id, ignore_errors=True)
-
-
-def waiting_runs(root: Path) -> list[Path]:
-    """The folders of runs that were kept offline and not sent yet, oldest first.
-
-    One whose process was killed at its very beginning has a file with nothing in it: there is nothing to send.
-    """
-    found = []
-    for folder in (root / RUNS_FOLDER).glob("offline-run-*"):
-        files = [file for file in folder.glob("*.wandb") if file.stat().st_size > EMPTY_BYTES]
-        if files and not any(folder.glob("*.wandb.synced")):
-            found.append(folder)
-    return sorted(found)
