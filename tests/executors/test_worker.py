@@ -35,6 +35,7 @@ ALIKE = {
         import os, sys
         for stream in (sys.stdin, sys.stdout, sys.stderr):
             print(stream.name, stream.mode, stream.encoding, stream.errors, stream.isatty(), stream.line_buffering)
+            print(stream.seekable(), stream.buffer.seekable(), stream.write_through)
         print(sys.stdin.read() == "", sorted(os.listdir("/proc/self/fd")))
         print("to stderr", file=sys.stderr)
         os.write(1, b"raw\\n")

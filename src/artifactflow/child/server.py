@@ -284,6 +284,7 @@ def main() -> None:
         sys.path_importer_cache.pop(sys.path.pop(0), None)  # the folder of this file
     token_place = step.find_token_place(processes.TOKEN_VARIABLE)
     os.environ.pop(processes.TOKEN_VARIABLE, None)
+    step.discard_output()
     channel = socket.socket(fileno=int(sys.argv[1]))
     wanted, _ = messages.receive(channel)
     if wanted["keep"] is not None and os.fork():

@@ -58,6 +58,17 @@ def run(step: Step) -> NoReturn:
     os._exit(code)
 
 
+def discard_output() -> None:
+    """Let what is printed go nowhere until `become` says where to.
+
+    Python was started on pipes, as every step is: its streams have found out once and for all that they cannot seek.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
 def become(step: Step) -> None:
     """Take on everything by which a script can tell how it was started."""
     request = step.request

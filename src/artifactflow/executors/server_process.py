@@ -127,14 +127,15 @@ class Server:
         """Start one, and have it import its modules. Raises OSError where that is not possible."""
         channel, theirs = socket.socketpair()
         placeholder = {TOKEN_VARIABLE: " " * TOKEN_BYTES}  # each step writes its own there
-        with theirs:
+        reader, writer = os.pipe()  # nobody reads: it is there for the streams to be those of a pipe
+        with theirs, os.fdopen(reader), os.fdopen(writer, "w"):
             process = subprocess.Popen(
                 [key.python, SERVER_SCRIPT, str(theirs.fileno())],
                 cwd="/",
                 env={**dict(key.environment), **placeholder},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stdout=writer,
+                stderr=writer,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
