@@ -9,13 +9,20 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from http.server import HTTPServer
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+collect_ignore = ["data"]  # scripts of components, not modules with doctests
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts the suite in the background has it, and every process of it, ignore Ctrl-C.
@@ -69,6 +76,65 @@ def artifactflow(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[st
 def repository() -> Path:
     """The checkout that the tests run in."""
     return REPOSITORY
+
+
+@pytest.fixture
+def seed() -> Path:
+    """The folder with the two components that the project grew from, to the letter.
+
+    The blank after each backslash in a command is the seed's own, and so are the deeper lines.
+    """
+    return REPOSITORY / "tests" / "data" / "seed"
+
+
+@pytest.fixture
+def is_alive() -> Callable[[int], bool]:
+    """Whether a process runs; one that has ended and only waits for its parent to ask does not."""
+
+    def state(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    return state
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    """Waits for what another process or thread does, and fails where it does not come, or not `within` seconds.
+
+    The wait is a bound for a test that would hang, so it is long: a busy machine must not fail a test.
+    """
+
+    def wait(condition: Callable[[], object], within: float = 60.0) -> None:
+        deadline = time.monotonic() + within
+        while not condition():
+            assert time.monotonic() < deadline, f"it has not come true in {within:g} seconds"
+            time.sleep(0.01)
+
+    return wait
+
+
+Server = TypeVar("Server", bound=HTTPServer)
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[[Server], AbstractContextManager[Server]]:
+    """Has a web server answer in a thread of its own while the body of the `with` runs."""
+
+    @contextmanager
+    def serve(server: Server) -> Iterator[Server]:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    return serve
 
 
 @pytest.fixture

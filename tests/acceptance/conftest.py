@@ -6,8 +6,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -142,12 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[PageServer]:
+def server(serving: Callable[..., AbstractContextManager[PageServer]]) -> Iterator[PageServer]:
     """A web server on loopback, for the tests of one file."""
-    pages = PageServer()
-    thread = threading.Thread(target=pages.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield pages
-    pages.shutdown()
-    pages.server_close()
-    thread.join()
+    with serving(PageServer()) as pages:
+        yield pages

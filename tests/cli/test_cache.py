@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 
 def test_what_is_forgotten_runs_again_and_keeps_its_artifacts(cli, words):
@@ -21,14 +20,13 @@ def test_a_step_with_nothing_to_forget_is_named(cli, words):
     assert (answer.code, answer.err) == (4, "error: nothing of maek can be reused\nhint: did you mean make?\n")
 
 
-def test_the_log_of_a_running_step_is_followed_to_its_end(words):
+def test_the_log_of_a_running_step_is_followed_to_its_end(words, eventually):
     main = words / "make" / "main.py"
     main.write_text("import time\nfor n in range(8):\n    print('line', n)\n    time.sleep(0.1)\n" + main.read_text())
     run = subprocess.Popen([sys.executable, "-m", "artifactflow", "run-pipeline", words], stdout=subprocess.DEVNULL)
     store = words / ".artifactflow"
-    while not list(store.glob("runs/*/running.jsonl")):
-        assert run.poll() is None
-        time.sleep(0.02)
+    eventually(lambda: run.poll() is not None or list(store.glob("runs/*/running.jsonl")))
+    assert run.poll() is None
     followed = subprocess.run(
         [sys.executable, "-m", "artifactflow", "runs", "log", "make", "--follow", "--store", store],
         capture_output=True,

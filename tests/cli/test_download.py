@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -61,16 +60,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+def web(monkeypatch: pytest.MonkeyPatch, serving) -> Iterator[FileServer]:
     for name in ("http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    server = FileServer()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(FileServer()) as server:
+        yield server
 
 
 def test_a_table_is_shown_with_shape_types_and_first_rows(cli, table: Path):
@@ -242,14 +236,13 @@ def test_refresh_lets_the_downloads_of_a_pipeline_ask(cli, web, table: Path):
 # Several files at once.
 
 
-def test_several_files_are_downloaded_side_by_side_each_under_its_own_name(cli, web):
+def test_several_files_are_downloaded_side_by_side_each_under_its_own_name(cli, web, eventually):
     for name in ("a", "b", "c"):
         web.files[f"/{name}.csv"] = f"{name}\n1\n".encode()
         web.held[f"/{name}.csv"] = threading.Event()
 
     def let_go_when_all_are_there():
-        while web.together < 3:
-            time.sleep(0.005)
+        eventually(lambda: web.together == 3)
         for event in web.held.values():
             event.set()
 
@@ -316,12 +309,11 @@ def test_bars_are_shown_on_a_terminal(web, table: Path, tmp_path: Path):
         assert name.encode() in shown
 
 
-def test_ctrl_c_ends_at_once_though_the_server_is_silent(web, tmp_path: Path):
+def test_ctrl_c_ends_at_once_though_the_server_is_silent(web, tmp_path: Path, eventually):
     web.held["/slow.csv"] = threading.Event()
     command = [sys.executable, "-m", "artifactflow", "download", "--file-url", web.address("/slow.csv")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, text=True)
-    while not web.together:
-        time.sleep(0.01)
+    eventually(lambda: web.together)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=15)
     web.held["/slow.csv"].set()

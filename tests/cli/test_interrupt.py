@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -31,7 +30,7 @@ for _ in range(600):
 
 
 @pytest.fixture(params=["", " && true"], ids=["warm", "shell"])
-def running(request, tmp_path):
+def running(request, tmp_path, eventually):
     """A command whose step has started processes that do not end when they are asked to."""
     (tmp_path / "MLproject").write_text(MANIFEST.format(more=request.param))
     (tmp_path / "main.py").write_text(SCRIPT)
@@ -42,7 +41,7 @@ def running(request, tmp_path):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    wait_until(lambda: (tmp_path / "pids").exists() or command.poll() is not None)
+    eventually(lambda: (tmp_path / "pids").exists() or command.poll() is not None)
     assert command.poll() is None, command.communicate()
     yield command
     command.kill()
@@ -50,38 +49,27 @@ def running(request, tmp_path):
     command.stdout.close()
 
 
-def wait_until(condition) -> None:
-    for _ in range(6000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came true")
+@pytest.fixture
+def alive(tmp_path, is_alive):
+    """Those of the step's processes that still run."""
+    return lambda: [pid for pid in map(int, (tmp_path / "pids").read_text().split()) if is_alive(pid)]
 
 
-def alive(tmp_path: Path) -> list[int]:
-    found = []
-    for pid in map(int, (tmp_path / "pids").read_text().split()):
-        stat = Path(f"/proc/{pid}/stat")
-        if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z":
-            found.append(pid)
-    return found
-
-
-def test_a_second_ctrl_c_kills_what_the_first_has_only_asked(running, tmp_path):
-    assert len(alive(tmp_path)) == 3
+def test_a_second_ctrl_c_kills_what_the_first_has_only_asked(running, tmp_path, eventually, alive):
+    assert len(alive()) == 3
     running.send_signal(signal.SIGINT)
-    wait_until((tmp_path / "asked").exists)
+    eventually((tmp_path / "asked").exists)
     running.send_signal(signal.SIGINT)
     printed, _ = running.communicate()
     assert running.returncode == 130, printed
-    assert alive(tmp_path) == []
+    assert alive() == []
 
 
 @pytest.mark.torture
-def test_one_ctrl_c_ends_all_of_it_within_ten_seconds(running, tmp_path):
+def test_one_ctrl_c_ends_all_of_it_within_ten_seconds(running, tmp_path, alive):
     start = time.monotonic()
     running.send_signal(signal.SIGINT)
     printed, _ = running.communicate()
     assert time.monotonic() - start < 10
     assert (running.returncode, (tmp_path / "asked").exists()) == (130, True), printed
-    assert alive(tmp_path) == []
+    assert alive() == []

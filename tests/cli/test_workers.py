@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -58,7 +57,7 @@ def test_where_none_exist_nothing_fails(kept):
         assert (done.returncode, done.stdout, done.stderr) == (0, "stopped 0 workers\n", "")
 
 
-def test_a_kept_server_serves_the_next_command_is_listed_and_stopped(kept):
+def test_a_kept_server_serves_the_next_command_is_listed_and_stopped(kept, is_alive, eventually):
     server = server_of(kept("run-pipeline", ".", "--keep-warm", "10m"))
     assert server_of(kept("run-pipeline", ".", "-P", "word=b")) == server
     (worker,) = workers(kept)
@@ -71,7 +70,7 @@ def test_a_kept_server_serves_the_next_command_is_listed_and_stopped(kept):
     assert (wrong.returncode, wrong.stderr.splitlines()[0]) == (4, "error: no worker has the process id 1")
     assert json.loads(kept("workers", "stop", str(server), "--json").stdout) == {"stopped": [server]}
     assert workers(kept) == []
-    wait_for_the_end_of(server)
+    eventually(lambda: not is_alive(server))
 
 
 def test_a_project_says_it_once_for_all_commands_and_the_option_goes_first(kept, tmp_path):
@@ -98,7 +97,7 @@ def test_cold_runs_neither_leave_nor_use_workers(kept):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_command_that_is_ended_ends_its_step_and_not_the_kept_server(kept, tmp_path, number):
+def test_a_command_that_is_ended_ends_its_step_and_not_the_kept_server(kept, tmp_path, number, is_alive, eventually):
     server = server_of(kept("run-pipeline", ".", "--keep-warm", "10m"))
     (tmp_path / "main.py").write_text(SLOW)
     command = subprocess.Popen(
@@ -109,19 +108,13 @@ def test_a_command_that_is_ended_ends_its_step_and_not_the_kept_server(kept, tmp
         cwd=tmp_path,
     )
     pid = tmp_path / "pid"
-    while not pid.exists() or not pid.read_text():
-        assert command.poll() is None
-        time.sleep(0.01)
+    eventually(lambda: command.poll() is not None or (pid.exists() and pid.read_text()))
+    assert command.poll() is None
     assert workers(kept)[0]["idle_seconds"] is None
     command.send_signal(number)
     command.wait()
-    wait_for_the_end_of(int(pid.read_text()))
+    eventually(lambda: not is_alive(int(pid.read_text())))
     assert [worker["pid"] for worker in workers(kept)] == [server]
-
-
-def wait_for_the_end_of(pid: int) -> None:
-    while Path(f"/proc/{pid}").exists():
-        time.sleep(0.01)
 
 
 def environment_of(kept) -> dict[str, str]:

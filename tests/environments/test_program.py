@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -35,7 +32,7 @@ def test_a_program_that_reads_late_gets_all_that_it_was_given():
     assert run_program([sys.executable, "-c", code], text="word " * 100_000).stdout == "500000\n"
 
 
-def test_a_stopped_run_ends_the_program_and_all_that_it_started(tmp_path):
+def test_a_stopped_run_ends_the_program_and_all_that_it_started(tmp_path, is_alive, eventually):
     stop = Stop()
 
     def build():
@@ -44,14 +41,12 @@ def test_a_stopped_run_ends_the_program_and_all_that_it_started(tmp_path):
 
     with ThreadPoolExecutor() as pool:
         building = pool.submit(build)
-        while not (tmp_path / "child").is_file() or not (tmp_path / "child").read_text():
-            time.sleep(0.01)
+        eventually(lambda: (tmp_path / "child").is_file() and (tmp_path / "child").read_text())
         stop.set()
         with pytest.raises(InterruptedRunError):
             building.result(timeout=30)
     child = int((tmp_path / "child").read_text())
-    while is_alive(child):  # until the kernel is done with it
-        time.sleep(0.01)
+    eventually(lambda: not is_alive(child))  # until the kernel is done with it
 
 
 def test_who_waits_for_another_builder_can_be_stopped_too(tmp_path):
@@ -75,12 +70,3 @@ def test_the_wait_is_bounded_and_a_lock_that_cannot_be_opened_is_not_waited_for(
         pass
     with pytest.raises(OutsideError, match="take the lock"), guarded(tmp_path):
         pass
-
-
-def is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    with Path(f"/proc/{process}/stat").open() as stream:
-        return stream.read().rpartition(")")[2].split()[0] != "Z"

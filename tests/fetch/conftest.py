@@ -1,8 +1,7 @@
 """A web server on loopback that answers by script, and a patience that never sleeps."""
 
 import socket
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -81,16 +80,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+def server(monkeypatch: pytest.MonkeyPatch, serving: Callable) -> Iterator[ScriptedServer]:
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    scripted = ScriptedServer()
-    thread = threading.Thread(target=scripted.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield scripted
-    scripted.shutdown()
-    scripted.server_close()
-    thread.join()
+    with serving(ScriptedServer()) as scripted:
+        yield scripted
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -150,7 +149,7 @@ def test_a_parameter_that_with_leaves_open_can_be_given_for_the_step(project):
     assert run.sources["count"] == "-P make.count"
 
 
-def test_ctrl_c_ends_every_process_of_the_step_and_is_recorded(project):
+def test_ctrl_c_ends_every_process_of_the_step_and_is_recorded(project, eventually):
     (project.folder / "make" / "main.py").write_text(
         "import os, subprocess, sys, time\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
@@ -164,9 +163,8 @@ def test_ctrl_c_ends_every_process_of_the_step_and_is_recorded(project):
         text=True,
     )
     pids = project.folder / "make" / "pids"
-    while not pids.exists() or not pids.read_text():
-        assert started.poll() is None, started.communicate()
-        time.sleep(0.02)
+    eventually(lambda: started.poll() is not None or (pids.exists() and pids.read_text()))
+    assert started.poll() is None, started.communicate()
     started.send_signal(signal.SIGINT)
     _, errors = started.communicate(timeout=20)
     assert started.returncode == InterruptedRunError.exit_code
