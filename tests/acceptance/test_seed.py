@@ -2,6 +2,7 @@
 
 import io
 import shlex
+import shutil
 import sys
 import tarfile
 from collections.abc import Callable
@@ -10,148 +11,12 @@ from pathlib import Path
 import pytest
 from mlflow.projects._project_spec import load_project
 
-# The blank after each backslash is the seed's own, and so are the deeper lines.
-TRAIN = """\
-name: iris-classifier
-
-conda_env: conda.yaml
-
-entry_points:
-  train:
-    parameters:
-      test_size: {type: float, default: 0.3}
-      random_seed: {type: int, default: 42}
-      max_iter: {type: int, default: 200}
-    command: >-
-      python train_iris.py --test_size {test_size}\\ \n\
-        --random_seed {random_seed}\\ \n\
-        --max_iter {max_iter}
-"""
-
-TRAIN_SCRIPT = '''\
-"""Fit logistic regression on iris and print how well it does."""
-
-import argparse
-
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, classification_report
-from sklearn.model_selection import train_test_split
-
-
-def main(test_size: float = 0.2, random_seed: int = 42, max_iter: int = 200) -> None:
-    iris = load_iris()
-    x_train, x_test, y_train, y_test = train_test_split(
-        iris.data, iris.target, test_size=test_size, random_state=random_seed
-    )
-    model = LogisticRegression(max_iter=max_iter, random_state=random_seed).fit(x_train, y_train)
-    predicted = model.predict(x_test)
-    print(f"Model Accuracy: {accuracy_score(y_test, predicted):.2f}")
-    print("Classification Report:")
-    print(classification_report(y_test, predicted, target_names=iris.target_names))
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--test_size", type=float, default=0.2)
-    parser.add_argument("--random_seed", type=int, default=42)
-    parser.add_argument("--max_iter", type=int, default=200)
-    arguments = parser.parse_args()
-    main(arguments.test_size, arguments.random_seed, arguments.max_iter)
-'''
-
-TRAIN_ENVIRONMENT = """\
-name: iris-classifier
-channels: [conda-forge]
-dependencies:
-  - python=3.11
-  - pip
-  - pip:
-      - scikit-learn>=1.5
-"""
-
-DOWNLOAD = """\
-name: download_data
-
-conda_env: conda.yaml
-
-entry_points:
-  main:
-    parameters:
-      file_url:
-        description: URL of the file to download
-        type: str
-      artifact_name:
-        description: Name for the artifact
-        type: str
-      artifact_type:
-        description: Type of the artifact
-        type: str
-        default: raw_data
-      artifact_description:
-        description: Description of the artifact
-        type: str
-    command: >-
-      python main.py --file_url {file_url}\\
-        --artifact_name {artifact_name}\\
-        --artifact_type {artifact_type}\\
-        --artifact_description {artifact_description}
-"""
-
-DOWNLOAD_SCRIPT = '''\
-"""Download an archive, take it apart, and return the table in it."""
-
-import argparse
-import tarfile
-import urllib.request
-from pathlib import Path
-
-import pandas as pd
-
-
-def download(file_url: str, artifact_name: str, artifact_type: str, artifact_description: str) -> pd.DataFrame:
-    archive = Path(file_url.rpartition("/")[2])
-    urllib.request.urlretrieve(file_url, archive)
-    with tarfile.open(archive) as opened:
-        member = opened.getmembers()[0]
-        table = pd.read_csv(opened.extractfile(member))
-    print([artifact_name, artifact_type, artifact_description, member.name, table.shape])
-    return table
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--file_url", type=str, required=True, help="URL of the file to download")
-    parser.add_argument("--artifact_name", type=str, required=True, help="Name for the artifact")
-    parser.add_argument("--artifact_type", type=str, default="raw_data", help="Type of the artifact")
-    parser.add_argument("--artifact_description", type=str, required=True, help="Description of the artifact")
-    given = parser.parse_args()
-    download(given.file_url, given.artifact_name, given.artifact_type, given.artifact_description)
-'''
-
-DOWNLOAD_ENVIRONMENT = """\
-name: download_data
-channels: [conda-forge]
-dependencies:
-  - python=3.11
-  - pip
-  - pip:
-      - pandas>=2.2
-"""
-
 
 @pytest.fixture
-def shell(new_shell: Callable):
+def shell(new_shell: Callable, seed: Path):
     """A user who has the two components."""
     made = new_shell()
-    for name, script, texts in (
-        ("iris-classifier", "train_iris.py", (TRAIN, TRAIN_SCRIPT, TRAIN_ENVIRONMENT)),
-        ("download_data", "main.py", (DOWNLOAD, DOWNLOAD_SCRIPT, DOWNLOAD_ENVIRONMENT)),
-    ):
-        folder = made.folder / name
-        folder.mkdir()
-        for file, text in zip(("MLproject", script, "conda.yaml"), texts, strict=True):
-            (folder / file).write_text(text)
+    shutil.copytree(seed, made.folder, dirs_exist_ok=True)
     return made
 
 
@@ -182,13 +47,15 @@ def findings(answer) -> dict[str, tuple[str, str]]:
     }
 
 
-def test_the_training_component_runs_as_it_stands(shell):
+def test_the_training_component_runs_as_it_stands(shell, seed):
     (step,) = shell.artifactflow("run-pipeline", "iris-classifier", "-P", "max_iter=300", "--json").json["steps"]
     assert step["decision"] == "RUN"
     log = log_of(shell.folder)
     assert "Model Accuracy: 1.00\nClassification Report:\n" in log
     assert "accuracy                           1.00        45" in log, "the manifest's test_size of 0.3 counts"
-    assert (shell.folder / "iris-classifier" / "MLproject").read_text() == TRAIN
+    assert (shell.folder / "iris-classifier" / "MLproject").read_text() == (
+        seed / "iris-classifier" / "MLproject"
+    ).read_text()
 
 
 def test_the_download_component_runs_as_it_stands(shell, archive):

@@ -13,25 +13,6 @@ CONDA = "name: x\nchannels: [conda-forge]\ndependencies: [python=3.11, {pip: [pa
 PYTHON_ENV = 'python: "3.11"\nbuild_dependencies: [pip]\ndependencies: [pandas==2.3.1]\n'
 CLEAN = "name: x\npython_env: python_env.yaml\nentry_points:\n  main:\n    command: python main.py\n"
 
-SEED_TRAIN = """\
-name: iris-classifier
-
-conda_env: conda.yaml  # scikit-learn
-
-entry_points:
-  train:
-    parameters:
-      test_size: {type: float, default: 0.3}
-      random_seed: {type: int, default: 42}
-      max_iter: {type: int, default: 200}
-    command: >-
-      python train_iris.py --test_size {test_size}\\ \n\
-        --random_seed {random_seed}\\ \n\
-        --max_iter {max_iter}
-
-# the end
-"""
-
 
 def manifest(body, environment="python_env: python_env.yaml\n"):
     return {"MLproject": f"name: x\n{environment}{body}", "python_env.yaml": PYTHON_ENV}
@@ -269,13 +250,15 @@ def test_no_entry_points(check, said, body, place):
     assert said(check(manifest(body), select=["M"])) == [f"M020 MLproject:{place}"]
 
 
-def test_the_seeds_single_entry_point_is_reached_as_main_too(check, said, mend, tmp_path):
-    files = {"MLproject": SEED_TRAIN, "conda.yaml": CONDA}
+def test_the_seeds_single_entry_point_is_reached_as_main_too(check, said, mend, tmp_path, seed):
+    plain = (seed / "iris-classifier" / "MLproject").read_text()
+    commented = plain.replace("conda.yaml\n", "conda.yaml  # scikit-learn\n") + "\n# the end\n"
+    files = {"MLproject": commented, "conda.yaml": CONDA}
     found = check(files)
     assert said(found) == ["M021 MLproject:6:3"]
     assert "`mlflow run .` stops" in found[0].message
     text = mend(files)
-    assert text == SEED_TRAIN.replace("  train:", "  train: &train").replace(
+    assert text == commented.replace("  train:", "  train: &train").replace(
         "--max_iter {max_iter}\n", "--max_iter {max_iter}\n  main: *train\n"
     )
     project = load_project(tmp_path)
