@@ -60,8 +60,15 @@ CHAIN = """
 """
 
 
+def named_by_a_parameter(manifest):
+    """Have the output of `shout` be called what its parameter `name` says."""
+    text = manifest.read_text()
+    text = text.replace("text: {type: path", "name: {type: str, default: loud}\n      text: {type: path")
+    manifest.write_text(text.replace("path: loud.txt", 'path: loud.txt, name: "{name}"'))
+
+
 def test_what_is_missing_is_found_before_anything_runs(project):
-    (project.folder / "shout" / "MLproject").write_text(NAMED_SHOUT)
+    named_by_a_parameter(project.folder / "shout" / "MLproject")
     project.pipeline(CHAIN)
     with pytest.raises(NotFoundError, match="step shout is left out, but it has no outputs"):
         project.run(Options(selection=Selection(skip=("shout",))))
@@ -70,7 +77,7 @@ def test_what_is_missing_is_found_before_anything_runs(project):
 
 
 def test_a_step_that_no_selected_one_needs_does_not_matter(project):
-    (project.folder / "shout" / "MLproject").write_text(NAMED_SHOUT)
+    named_by_a_parameter(project.folder / "shout" / "MLproject")
     project.pipeline(CHAIN)
     until = Options(selection=Selection(until=("make",)))
     assert project.plan(until)["again"] == ("SKIP", "left out, and nothing needs it")
@@ -100,17 +107,3 @@ def test_a_step_that_is_only_waited_for_has_to_have_run(project):
         project.run(late)
     project.run()
     assert [outcome.decision for outcome in project.run(late).steps] == ["SKIP", "REUSE"]
-
-
-NAMED_SHOUT = """
-name: shout
-entry_points:
-  main:
-    parameters:
-      text: {type: path, artifact: text}
-      name: {type: str, default: loud}
-      loud: {type: str, default: loud.txt}
-    outputs:
-      loud: {type: text, path: loud.txt, name: "{name}"}
-    command: python main.py {text} {loud}
-"""

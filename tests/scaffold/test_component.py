@@ -1,9 +1,6 @@
 """What `scaffold` writes runs at once, passes its own test, and says the same thing in every file."""
 
 import json
-import os
-import shlex
-import subprocess
 import sys
 from pathlib import Path, PurePath
 
@@ -72,19 +69,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def typed(command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Type a command as the user is told to, with the programs of this interpreter's environment."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return subprocess.run(
-        shlex.split(command),
-        cwd=folder,
-        env={**os.environ, "PATH": path, **variables},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
 def command_of(design: Design, program: str) -> str:
     (found,) = (line for line in component_commands(design, PurePath(design.name)) if line.startswith(program))
     return found
@@ -92,20 +76,20 @@ def command_of(design: Design, program: str) -> str:
 
 # The commands of the one that is left out begin with training a model, as its own test does.
 @pytest.mark.parametrize("name", [name for name in DESIGNS if name != "given-model"])
-def test_it_runs_under_artifactflow(project: Path, name: str):
+def test_it_runs_under_artifactflow(project: Path, name: str, typed):
     done = typed(f"{command_of(DESIGNS[name], 'artifactflow run-pipeline')} --json", project)
     assert done.returncode == 0, done.stderr
     (step,) = json.loads(done.stdout)["steps"]
     assert list(step["outputs"]) == [output.key for output in DESIGNS[name].contract.outputs]
 
 
-def test_the_tests_of_many_components_pass_together(project: Path):
+def test_the_tests_of_many_components_pass_together(project: Path, typed):
     done = typed(f"pytest -q -p no:cacheprovider {' '.join(TESTED)}", project)
     assert f"{len(TESTED)} passed" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("name", ["bare-step-conda", "light_argparse_python"])
-def test_it_runs_under_plain_mlflow(project: Path, tmp_path: Path, name: str):
+def test_it_runs_under_plain_mlflow(project: Path, tmp_path: Path, name: str, typed):
     variables = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db", "GIT_PYTHON_REFRESH": "quiet"}
     done = typed(command_of(DESIGNS[name], "mlflow run"), project, **variables)
     assert done.returncode == 0, done.stderr
@@ -138,7 +122,7 @@ def test_the_argparse_template_knows_nothing_of_artifactflow(project: Path, name
             assert "artifactflow" not in (project / name / file).read_text()
 
 
-def test_an_argparse_script_refuses_what_its_bounds_forbid(project: Path):
+def test_an_argparse_script_refuses_what_its_bounds_forbid(project: Path, typed):
     design = DESIGNS["light_argparse_conda"]
     command = command_of(design, "artifactflow run-pipeline").replace("count=", "").split(" -P ")
     options = [f"--{option}" for option in command[1:]]
@@ -147,7 +131,7 @@ def test_an_argparse_script_refuses_what_its_bounds_forbid(project: Path):
     assert "--count takes a whole number from 1 to 10" in done.stderr
 
 
-def test_nothing_said_is_a_small_example_that_needs_no_pandas(project: Path):
+def test_nothing_said_is_a_small_example_that_needs_no_pandas(project: Path, typed):
     design = DESIGNS["bare-step-conda"]
     script = (project / design.name / "main.py").read_text()
     assert "pandas" not in script

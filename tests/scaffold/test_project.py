@@ -1,10 +1,6 @@
 """A new project runs as a whole, under artifactflow and under plain mlflow, and takes its values from its config."""
 
 import json
-import os
-import shlex
-import subprocess
-import sys
 from pathlib import Path, PurePath
 
 import pytest
@@ -22,19 +18,7 @@ def flats(tmp_path: Path) -> Path:
     return folder
 
 
-def typed(command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return subprocess.run(
-        shlex.split(command),
-        cwd=folder,
-        env={**os.environ, "PATH": path, **variables},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-def test_its_first_two_commands_run_the_whole_pipeline(flats: Path, tmp_path: Path):
+def test_its_first_two_commands_run_the_whole_pipeline(flats: Path, tmp_path: Path, typed):
     run, mlflow_run, *_ = project_commands(PurePath("flats"))
     done = typed(f"{run} --json", tmp_path)
     (step,) = json.loads(done.stdout)["steps"]
@@ -46,7 +30,7 @@ def test_its_first_two_commands_run_the_whole_pipeline(flats: Path, tmp_path: Pa
     assert (flats / ".artifactflow").is_dir()
 
 
-def test_its_components_are_tested_together_with_those_that_are_added(flats: Path):
+def test_its_components_are_tested_together_with_those_that_are_added(flats: Path, typed):
     write_files(flats / "components" / "other", component_texts(design_component("other")))
     done = typed("pytest -q -p no:cacheprovider .", flats)
     assert "2 passed" in done.stdout, done.stdout

@@ -32,7 +32,6 @@ from artifactflow.store import Store
 TEXTS = injections()
 NAMES = [f"p{number}" for number in range(len(TEXTS))]
 EXPECTED = dict(zip(NAMES, TEXTS, strict=True))
-DUMP = "import json, sys\njson.dump(sys.argv[1:-1], open(sys.argv[-1], 'w'))\n"
 STEP_FUNCTION = """
 import json
 from typing import Annotated
@@ -99,26 +98,26 @@ def test_there_are_500_texts():
 
 @pytest.mark.parametrize("cold", [pytest.param(True, marks=pytest.mark.torture), False], ids=["fresh", "warm"])
 def test_options_reach_a_script_byte_for_byte(files, dumped, cold):
-    files.component("dump", manifest(), DUMP)
+    files.component("dump", manifest())
     assert dumped("dump", EXPECTED, cold=cold) == TEXTS
 
 
 def test_environment_variables_reach_a_script_byte_for_byte(files, dumped):
-    files.component("dump", manifest(), DUMP)
+    files.component("dump", manifest())
     variables = {f"ARTIFACTFLOW_P_{name.upper()}": text for name, text in EXPECTED.items()}
     assert dumped("dump", variables=variables) == TEXTS
 
 
 @pytest.mark.torture
 def test_a_config_file_reaches_a_script_byte_for_byte(files, dumped):
-    files.component("dump", manifest(), DUMP)
+    files.component("dump", manifest())
     (files.folder / "config.yaml").write_text(yaml.safe_dump(EXPECTED, width=10**6))
     pipeline_file(files, config="config.yaml", parameters={name: {"type": "str"} for name in NAMES})
     assert dumped(".") == TEXTS
 
 
 def test_literals_of_a_pipeline_reach_a_script_byte_for_byte(files, dumped):
-    files.component("dump", manifest(), DUMP)
+    files.component("dump", manifest())
     bound = {name: text.replace("$", "$$") for name, text in EXPECTED.items() if not text.startswith("artifactflow:/")}
     left = {f"dump.{name}": text for name, text in EXPECTED.items() if name not in bound}
     pipeline_file(files, steps={"dump": {"component": "dump", "with": bound}})
@@ -127,13 +126,13 @@ def test_literals_of_a_pipeline_reach_a_script_byte_for_byte(files, dumped):
 
 @pytest.mark.torture
 def test_defaults_of_a_pipeline_reach_a_script_byte_for_byte(files, dumped):
-    files.component("dump", manifest(), DUMP)
+    files.component("dump", manifest())
     pipeline_file(files, parameters={name: {"type": "str", "default": text} for name, text in EXPECTED.items()})
     assert dumped(".") == TEXTS
 
 
 def test_defaults_of_a_manifest_reach_a_script_byte_for_byte(files, dumped):
-    files.component("dump", manifest(EXPECTED), DUMP)
+    files.component("dump", manifest(EXPECTED))
     assert dumped("dump") == TEXTS
 
 
@@ -156,7 +155,7 @@ def test_a_step_function_gets_every_text_as_it_is(files, dumped, how):
 
 @pytest.mark.torture
 def test_the_command_line_takes_every_text_as_it_is(files, artifactflow, dumped):
-    files.component("dump", manifest(), DUMP)
+    files.component("dump", manifest())
     options = [word for name, text in EXPECTED.items() for word in ("-P", f"{name}={text}")]
     done = artifactflow(
         "run-pipeline", "dump", "--quiet", "--store", files.folder / "store", *options, cwd=files.folder
@@ -168,11 +167,7 @@ def test_the_command_line_takes_every_text_as_it_is(files, artifactflow, dumped)
 
 
 def matrix_reaches_its_cells(files, texts):
-    parameters = {"text": {"type": "str"}, "made": {"type": "str", "default": "made.json"}}
-    outputs = {"made": {"type": "facts", "path": "made.json"}}
-    point = {"parameters": parameters, "outputs": outputs, "command": "python main.py {text} {made}"}
-    component = yaml.safe_dump({"name": "dump", "entry_points": {"main": point}})
-    files.component("dump", component, DUMP)
+    files.one_value("dump")
     steps = {"dump": {"component": "dump", "matrix": {"text": texts}}}
     pipeline_file(files, steps=steps)
     bound = bind_pipeline(load_pipeline(files.folder), Given(), files.folder)
@@ -198,7 +193,7 @@ def test_a_command_that_needs_a_shell_is_given_every_text_quoted(files, dumped, 
     monkeypatch.setenv("PATH", os.environ["PATH"].partition(os.pathsep)[2])
     (files.folder.parent / "bin" / "touch").unlink()
     command = yaml.safe_load(manifest())["entry_points"]["main"]["command"]
-    files.component("dump", manifest(command=f"{command} && true | cat"), DUMP)
+    files.component("dump", manifest(command=f"{command} && true | cat"))
     # The whole command is one argument of bash, and may have 128 KiB.
     short = {name: text if len(text) < 500 else "short" for name, text in EXPECTED.items()}
     assert dumped("dump", short) == list(short.values())
@@ -206,7 +201,7 @@ def test_a_command_that_needs_a_shell_is_given_every_text_quoted(files, dumped, 
 
 @pytest.mark.parametrize("text", ["\0", "a\0b", "\ud800"])
 def test_what_no_program_can_be_given_is_refused_in_words(files, dumped, text):
-    files.component("dump", manifest(), DUMP)
+    files.component("dump", manifest())
     with pytest.raises(UsageError, match="no program can be given"):
         dumped("dump", {**EXPECTED, "p3": text})
 
@@ -264,7 +259,7 @@ def test_registering_takes_no_hostile_name_or_type_and_any_description(tmp_path)
 
 
 def test_pipelines_and_steps_take_no_hostile_name(files):
-    files.component("dump", manifest(), DUMP)
+    files.component("dump", manifest())
     for text in NAMED[::9]:
         for content in ({"name": text}, {"steps": {text: {"component": "dump"}}}):
             try:
@@ -359,7 +354,7 @@ def test_a_requirement_with_a_line_break_is_refused(tmp_path, text):
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_the_system_calls_of_a_run_start_no_shell(files, tmp_path):
-    files.component("dump", manifest(), DUMP)
+    files.component("dump", manifest())
     options = [word for name, text in EXPECTED.items() for word in ("-P", f"{name}={text}")]
     trace = tmp_path / "trace"
     command = [sys.executable, "-m", "artifactflow", "run-pipeline", "dump", "--quiet", "--cold", *options]

@@ -46,18 +46,6 @@ finally:
         os._exit(78)
 """
 
-MAKE = """
-    name: make
-    entry_points:
-      main:
-        parameters:
-          source: {type: path}
-          model: {type: str, default: model.pkl}
-        outputs:
-          model: {type: model, path: model.pkl}
-        command: python main.py {source} {model}
-"""
-
 
 class Bomb:
     def __init__(self, mark: Path) -> None:
@@ -71,7 +59,8 @@ class Bomb:
 def store_with_bombs(files, tmp_path, artifactflow):
     """A pipeline run has made two versions of a model, both of them bombs."""
     mark = tmp_path / "exploded"
-    files.component("make", MAKE, "import shutil, sys\nshutil.copy(sys.argv[1], sys.argv[2])")
+    copy = "import shutil, sys\nshutil.copy(sys.argv[1], sys.argv[2])"
+    files.one_value("make", "source: {type: path}", copy, output="model", kind="model", path="model.pkl")
     for number in (1, 2):
         bomb = tmp_path / f"bomb{number}.pkl"
         bomb.write_bytes(pickle.dumps([number, Bomb(mark)]))

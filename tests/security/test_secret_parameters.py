@@ -11,7 +11,6 @@ from artifactflow.errors import ContractError, UsageError
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_pipeline
 from artifactflow.runner import Options, Silent, bind_pipeline, plan_pipeline, refuse_secret_options, run_pipeline
-from artifactflow.store import Store
 
 READ = """
     name: read
@@ -29,18 +28,6 @@ READ_MAIN = """
     found = {"argv": sys.argv, "key": os.environ.get("ARTIFACTFLOW_P_API_KEY")}
     json.dump(found, open(sys.argv[1], "w"))
 """
-DUMP = """
-    name: dump
-    entry_points:
-      main:
-        parameters:
-          text: {type: str}
-          made: {type: str, default: made.json}
-        outputs:
-          made: {type: facts, path: made.json}
-        command: python main.py {text} {made}
-"""
-DUMP_MAIN = "import json, sys; json.dump(sys.argv[1:-1], open(sys.argv[-1], 'w'))"
 
 
 def manifest(more=""):
@@ -62,7 +49,7 @@ def bound(files, path=".", options=None, **variables):
 
 def run(files, path=".", **variables):
     observer = Warned()
-    store = Store.open(files.folder / ".artifactflow")
+    store = files.store()
     record = run_pipeline(bound(files, path, **variables), store, Options(), observer)
     return record, store, observer.said
 
@@ -133,7 +120,7 @@ def test_a_placeholder_of_a_secret_in_a_command_is_refused_with_the_mend(files, 
 
 
 def test_a_secret_that_a_pipeline_binds_to_an_unmarked_placeholder_is_refused_too(files):
-    files.component("dump", DUMP, DUMP_MAIN)
+    files.one_value("dump")
     files.pipeline(
         """
         name: p
@@ -148,7 +135,7 @@ def test_a_secret_that_a_pipeline_binds_to_an_unmarked_placeholder_is_refused_to
 
 def test_a_secret_is_no_input_and_names_no_cell_of_a_matrix(files):
     files.component("read", manifest(), READ_MAIN)
-    files.component("take", DUMP.replace("text: {type: str}", "text: {type: path, artifact: true}"), DUMP_MAIN)
+    files.one_value("take", "text: {type: path, artifact: true}")
     files.pipeline("name: p\nsteps:\n  read: {component: read, matrix: {api_key: [first, second]}}")
     with pytest.raises(ContractError, match="a matrix names its cells by their values"):
         bound(files)
@@ -182,7 +169,7 @@ def test_a_secret_file_does_not_count_either(files, tmp_path):
 
 
 def test_what_is_secret_by_its_name_only_counts_for_reuse_by_a_digest(files):
-    files.component("dump", DUMP.replace("text", "hub_token"), DUMP_MAIN)
+    files.one_value("dump", "hub_token: {type: str}")
     decisions = []
     for word in ("first-token", "first-token", "second-token"):
         record, store, warnings = run(files, "dump", ARTIFACTFLOW_P_HUB_TOKEN=word)
@@ -205,7 +192,7 @@ def test_a_secret_in_a_file_is_used_with_a_warning(files):
 
 
 def test_a_foreign_script_gets_an_address_with_a_password_as_it_asks_with_one_warning(files):
-    files.component("dump", DUMP, DUMP_MAIN)
+    files.one_value("dump")
     address = "https://me:word-of-honour@host/data.csv"
     record, store, warnings = run(files, "dump", ARTIFACTFLOW_P_TEXT=address)
     assert made(store) == [address]
@@ -215,7 +202,7 @@ def test_a_foreign_script_gets_an_address_with_a_password_as_it_asks_with_one_wa
 
 
 def test_an_address_without_secrets_is_not_warned_of(files):
-    files.component("dump", DUMP, DUMP_MAIN)
+    files.one_value("dump")
     _, store, warnings = run(files, "dump", ARTIFACTFLOW_P_TEXT="https://host/data.csv?page=2")
     assert made(store) == ["https://host/data.csv?page=2"]
     assert warnings == []

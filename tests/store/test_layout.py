@@ -66,6 +66,8 @@ def test_opening_again_gives_the_same_store(store, root):
 def test_processes_that_create_one_store_at_once_agree_on_its_id(root):
     with ThreadPoolExecutor(8) as threads:
         stores = list(threads.map(lambda _: Store.open(root), range(8)))
+    for store in stores:
+        store.close()
     assert len({store.id for store in stores}) == 1
 
 
