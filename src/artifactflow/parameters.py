@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from dataclasses import dataclass, field
@@ -170,7 +171,8 @@ class Parameter:
             return None
         if isinstance(checked, (int, float)) and not isinstance(checked, bool):
             low, high = self.minimum, self.maximum
-            if math.isnan(checked) and (low is not None or high is not None):
+            # An int can be larger than any float, and has no need to be asked whether it is a number.
+            if isinstance(checked, float) and math.isnan(checked) and (low is not None or high is not None):
                 raise self._refusal(value)
             if (low is not None and checked < low) or (high is not None and checked > high):
                 raise self._refusal(value)
@@ -194,7 +196,8 @@ class Parameter:
                     return int(value)
             case ParameterType.FLOAT:
                 if isinstance(value, (int, float)) and not isinstance(value, bool):
-                    return float(value)
+                    with contextlib.suppress(OverflowError):  # larger than any float
+                        return float(value)
             case _:
                 if isinstance(value, str):
                     return value
