@@ -97,6 +97,7 @@ def test_whatever_is_accepted_stays_inside(name):
         ("a", "a/b", "both a file and a folder"),
         ("a/b", "a", "both a file and a folder"),
         ("a/b/c", "a/b", "both a file and a folder"),
+        ("a/b/c", "a", "both a file and a folder"),
     ],
 )
 def test_two_files_that_want_one_place_are_refused(first, second, why):

@@ -96,8 +96,9 @@ def test_a_file_without_partial_folder_leaves_nothing_else(server, tmp_path, pat
 
 
 @pytest.mark.parametrize("form", ["{}", "sha256:{}", " {} "])
-def test_the_right_sha256_passes_in_any_form(server, bring, form):
+def test_the_right_sha256_passes_in_any_form(server, bring, form, tmp_path):
     bring(server.answer("/a", server.say(200, BODY)), sha256=form.format(Digest.of(BODY).hexadecimal.upper()))
+    assert (tmp_path / "out" / "a").read_bytes() == BODY
 
 
 def test_a_wrong_sha256_is_refused_with_both_and_leaves_nothing(server, bring, tmp_path):

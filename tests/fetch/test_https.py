@@ -51,3 +51,9 @@ def test_a_certificate_that_nobody_signed_is_refused(secure, patience, tmp_path,
     with pytest.raises(OutsideError, match="certificate cannot be verified"):
         fetch(f"https://localhost:{secure.server_port}/a", tmp_path / "out", patience=patience)
     assert secure.requests == []
+
+
+def test_a_server_that_speaks_no_tls_is_not_said_to_have_a_bad_certificate(server, patience, tmp_path):
+    with pytest.raises(OutsideError, match="the connection broke at 0 bytes"):
+        fetch(f"https://127.0.0.1:{server.server_port}/a", tmp_path / "out", patience=patience)
+    assert server.requests == []

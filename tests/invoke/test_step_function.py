@@ -1,12 +1,20 @@
 """`python main.py` with nothing but `run(function)` at its end."""
 
+import enum
 import json
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
+from typing import Annotated, NamedTuple
 
 import pandas as pd
 import pytest
+
+from artifactflow.contract import Input, Output
+from artifactflow.errors import StepFailedError
+from artifactflow.formats.metadata import METADATA_VARIABLE, read_metadata
+from artifactflow.invoke.step_function import call_step_function
 
 SCRIPT = '''
 from pathlib import Path
@@ -142,3 +150,68 @@ def test_a_step_function_stays_an_ordinary_function(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60)
     assert done.stdout == "8\n"
+
+
+# The call itself, in this process.
+
+
+class Pair(NamedTuple):
+    one: Annotated[dict, Output()]
+    two: Annotated[dict, Output()]
+
+
+class Described(NamedTuple):
+    table: Annotated[pd.DataFrame, Output()]
+    facts: Annotated[dict, Output()]
+
+
+def test_a_sequence_that_is_returned_for_one_output_is_one_value(tmp_path):
+    def sizes() -> Annotated[list, Output("sizes")]:
+        return (1, 2, 3)
+
+    call_step_function(sizes, {"sizes": str(tmp_path / "sizes.json")})
+    assert json.loads((tmp_path / "sizes.json").read_text()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("returned", [None, (), ({"a": 1},), ({"a": 1}, None), ({"a": 1}, {"b": 1}, {"c": 1})])
+def test_of_several_outputs_each_must_be_returned(tmp_path, returned):
+    def pair() -> Pair:
+        return returned
+
+    with pytest.raises(StepFailedError, match=r"pair returned .*, its contract promises one, two"):
+        call_step_function(pair, {key: str(tmp_path / f"{key}.json") for key in ("one", "two")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_values_arrive_in_the_type_of_the_annotation_and_absent_ones_as_none():
+    class Method(enum.Enum):
+        MEAN = "mean"
+
+    given = {}
+
+    def see(path: Path, method: Method, rate: float, word: str | None, raw: Annotated[Path | None, Input()]) -> None:
+        given.update(path=path, method=method, rate=rate, word=word, raw=raw)
+
+    call_step_function(see, {"path": "a/b", "method": "mean", "rate": 0.5, "word": None, "raw": None})
+    assert given == {"path": Path("a/b"), "method": Method.MEAN, "rate": 0.5, "word": None, "raw": None}
+
+
+def test_an_input_that_is_returned_is_copied_though_it_is_a_folder(tmp_path):
+    def same(raw: Annotated[Path, Input()]) -> Annotated[Path, Output("same")]:
+        return raw
+
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "file").write_text("kept")
+    call_step_function(same, {"raw": str(tmp_path / "raw"), "same": str(tmp_path / "out" / "same")})
+    assert [(tmp_path / place / "file").read_text() for place in ("raw", "out/same")] == ["kept", "kept"]
+
+
+def test_of_a_table_the_number_of_rows_and_the_columns_are_noted_and_of_others_nothing(tmp_path, monkeypatch):
+    def both() -> Described:
+        return Described(pd.DataFrame({"a": [1, 2, 3], 7: [4, 5, 6]}), {"a": 1})
+
+    monkeypatch.setenv(METADATA_VARIABLE, str(tmp_path / "metadata.json"))
+    call_step_function(both, {"table": str(tmp_path / "table.csv"), "facts": str(tmp_path / "facts.json")})
+    known = read_metadata(tmp_path / "metadata.json")
+    assert known["table"] == {"rows": 3, "columns": ["a", "7"]}
+    assert not known.get("facts")

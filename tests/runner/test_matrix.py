@@ -131,3 +131,17 @@ def test_values_of_a_matrix_are_harmless_as_folder_names(matrix):
     )
     matrix.run()
     assert json.dumps(matrix.json("report")).count("made:v") == 2
+
+
+def test_what_gathers_is_planned_before_any_cell_has_run(matrix):
+    assert matrix.plan()["collect"] == ("RUN", "follows make")
+
+
+def test_a_cell_that_changes_runs_and_what_gathers_follows_it(matrix):
+    matrix.run()
+    matrix.pipeline(PIPELINE.replace("[b, a]", "[b, c]"))
+    planned = matrix.plan()
+    assert [decision for decision, _ in planned.values()] == ["REUSE", "REUSE", "RUN", "RUN", "RUN"]
+    assert planned["collect"] == ("RUN", "follows make")
+    matrix.run()
+    assert [row[2] for row in matrix.json("report")] == ["b", "bb", "c", "cc"]

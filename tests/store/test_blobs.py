@@ -120,3 +120,25 @@ def test_a_file_that_is_written_while_it_is_read_is_refused(store, root, write):
         thread.join()
     assert objects(root) == []
     assert list((root / "tmp").iterdir()) == []
+
+
+@pytest.fixture
+def strict_umask():
+    """A user whose new files nobody else may read."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def test_an_object_is_for_all_to_read_and_for_none_to_write_whatever_the_umask(store, strict_umask):
+    path = store.object_path(store.put_bytes(b"hello"))
+    assert path.stat().st_mode & 0o777 == 0o444
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o777])
+def test_a_file_that_is_moved_in_is_read_only_from_then_on(store, write, mode):
+    path = write("data.csv")
+    path.chmod(mode)
+    (entry,) = store.put_tree(path, move=True).entries
+    assert store.object_path(entry.digest).stat().st_mode & 0o777 == 0o444
+    assert entry.executable == bool(mode & 0o100)

@@ -90,6 +90,17 @@ def test_a_record_that_cannot_be_read_is_taken_from_the_journal_again(store, roo
         assert everything(again) == filled
 
 
+def test_a_transaction_over_a_damaged_catalog_stores_nothing_and_the_next_one_goes_on(store, root, filled, log):
+    size = (root / "journal" / "000001.log").stat().st_size
+    change(root, "DROP TABLE versions")
+    with pytest.raises(IntegrityError, match=r"the catalog was damaged .* has been rebuilt from the") as caught:
+        log("d")
+    assert caught.value.hint == "nothing was stored: do it again"
+    assert (root / "journal" / "000001.log").stat().st_size == size
+    assert everything(store) == filled
+    assert log("d").number == 4
+
+
 def test_a_journal_that_is_ahead_of_the_catalog_is_replayed(store, root, log):
     """As after a crash between the append and the commit."""
     log("a")

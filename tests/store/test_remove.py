@@ -67,6 +67,17 @@ def test_force_removes_what_is_needed_and_latest_moves_to_what_is_left(store, ma
     assert store.aliases("raw") == {"latest": 1}
 
 
+def test_the_aliases_of_other_versions_stay_where_they_are(store, log):
+    for content in ("1", "2", "3"):
+        log(content)
+    store.set_alias("data", 1, "oldest")
+    store.set_alias("data", 2, "champion")
+    before = store.alias_state("data", "champion")
+    store.remove("data:v1", force=True)
+    assert store.aliases("data") == {"champion": 2, "latest": 3}
+    assert store.alias_state("data", "champion") == before
+
+
 def test_the_alias_of_a_removed_version_goes_on_counting_its_generations(store, log):
     log("1")
     log("2")

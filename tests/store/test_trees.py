@@ -167,10 +167,18 @@ def test_only_regular_files_and_folders_are_stored_and_a_refused_folder_stays_as
 
 def test_a_source_that_is_a_link_or_is_not_there_is_refused(store, write, tmp_path):
     (tmp_path / "link").symlink_to(write("a"))
-    with pytest.raises(IntegrityError, match="symbolic link"):
+    with pytest.raises(IntegrityError, match="symbolic link") as caught:
         store.put_tree(tmp_path / "link")
+    assert caught.value.hint == "put what it points to in its place"
     with pytest.raises(NotFoundError, match="nowhere"):
         store.put_tree(tmp_path / "nowhere")
+
+
+def test_what_is_neither_a_file_nor_a_folder_is_to_be_left_out(store, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(IntegrityError, match="pipe is neither a file nor a folder") as caught:
+        store.put_tree(tmp_path / "pipe")
+    assert caught.value.hint == "leave it out"
 
 
 def test_a_folder_that_holds_the_store_is_refused(store, root):
