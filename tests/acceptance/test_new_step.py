@@ -1,5 +1,6 @@
 """A scaffolded component runs at once: under artifactflow, under plain MLflow, and its own test passes."""
 
+import re
 import sys
 from collections.abc import Callable
 
@@ -30,12 +31,14 @@ def test_its_script_explains_itself(shell):
 
 
 def test_its_test_passes(shell):
-    shell.run(sys.executable, "-m", "pytest", "-q", "new-step")
+    said = shell.run(sys.executable, "-m", "pytest", "-q", "new-step").out
+    assert re.search(r"^[1-9]\d* passed in ", said, re.MULTILINE), said
 
 
 def test_plain_mlflow_runs_it(shell):
     shell.variables["MLFLOW_TRACKING_URI"] = f"sqlite:///{shell.folder}/mlflow.db"
-    shell.run("mlflow", "run", "new-step", "--env-manager", "local")
+    said = shell.run("mlflow", "run", "new-step", "--env-manager", "local").err
+    assert re.search(r"Run \(ID '\w+'\) succeeded", said), said
 
 
 def test_nothing_is_written_over_without_force(shell):
