@@ -14,7 +14,7 @@ import pytest
 from artifactflow.artifact import ArtifactRef, Digest
 from artifactflow.errors import NotFoundError, UsageError
 from artifactflow.runs import Run, RunStatus
-from artifactflow.store import Store, blobs, files
+from artifactflow.store import Store, batch, files
 
 PUT_FOR_EVER = """
 import itertools, pathlib, sys
@@ -163,7 +163,7 @@ def test_a_moved_source_is_given_back_when_the_put_fails(store, root, write, mon
         if any(pathlib.Path(path).parent.name == "sha256" for path in paths):
             raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("artifactflow.store.blobs._sync_all", fail)
+    monkeypatch.setattr("artifactflow.store.batch._sync_all", fail)
     with pytest.raises(Exception, match="No space left"):
         store.put_tree(path.parent, move=True)
     assert (path.read_text(), path.with_name("b").read_text()) == ("content", "other")
@@ -300,7 +300,7 @@ def test_what_is_staged_is_in_the_store_when_it_is_placed_and_not_before(store, 
 def test_many_trees_are_made_durable_by_two_calls_for_all(store, write, monkeypatch):
     calls = []
     whole = files.sync_file_system
-    monkeypatch.setattr(blobs, "sync_file_system", lambda folder: calls.append(folder) or whole(folder))
+    monkeypatch.setattr(batch, "sync_file_system", lambda folder: calls.append(folder) or whole(folder))
     aside = store.root / "runs" / "aside"
     aside.mkdir()
     store.place([store.stage_tree(write(f"{number}.csv", str(number)), aside) for number in range(20)])

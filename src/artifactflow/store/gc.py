@@ -32,9 +32,6 @@ from artifactflow.store.parts import Parts
 from artifactflow.store.retire import Retirement, Rules, plan_retirement, retire
 from artifactflow.store.transaction import Transaction
 
-GRACE_SECONDS: Final = 3600.0
-"""What is younger is left alone: somebody may be about to register it."""
-
 _SLICE: Final = 200
 """Versions that are retired in one transaction."""
 
@@ -77,10 +74,10 @@ def collect(
     parts: Parts,
     transaction: Callable[[], AbstractContextManager[Transaction]],
     *,
-    keep: int | None = None,
-    older_than: float | None = None,
-    grace: float = GRACE_SECONDS,
-    dry_run: bool = False,
+    keep: int | None,
+    older_than: float | None,
+    grace: float,
+    dry_run: bool,
     is_running: Callable[[str], bool],
 ) -> Freed:
     """Remove objects that nothing refers to and what dead processes left; with `keep` or `older_than` versions too.

@@ -7,28 +7,31 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Final, Self
 
 from artifactflow.artifact import ArtifactRef, Digest, Tree, Version, check_name
 from artifactflow.errors import IntegrityError, NotFoundError, UsageError
-from artifactflow.store import blobs, handout, trees
-from artifactflow.store.blobs import Batch, Blobs
+from artifactflow.store import handout, trees
+from artifactflow.store.batch import Batch, place
+from artifactflow.store.blobs import Blobs
 from artifactflow.store.catalog import Catalog
 from artifactflow.store.files import os_errors, remove
-from artifactflow.store.findings import Report
-from artifactflow.store.gc import GRACE_SECONDS, Freed, collect
 from artifactflow.store.handout import HandedOut
 from artifactflow.store.journal import SEGMENT_BYTES, Journal
 from artifactflow.store.layout import Layout, open_layout
 from artifactflow.store.locks import Turnstile
-from artifactflow.store.migrate import finish_migration
 from artifactflow.store.parts import Parts
 from artifactflow.store.questions import Questions
-from artifactflow.store.remove import remove_versions
-from artifactflow.store.repair import repair as repair_store
 from artifactflow.store.transaction import Transaction
 from artifactflow.store.trees import Staged
-from artifactflow.store.verify import Progress, verify, verify_versions
+
+if TYPE_CHECKING:
+    from artifactflow.store.findings import Report
+    from artifactflow.store.gc import Freed
+    from artifactflow.store.verify import Progress
+
+GRACE_SECONDS: Final = 3600.0
+"""What is younger is left alone by `Store.collect`: somebody may be about to register it."""
 
 
 class Store(Questions):
@@ -59,6 +62,8 @@ class Store(Questions):
         store_id = open_layout(layout, create=create)
         with os_errors(f"open the store {layout.root}"):
             if layout.migration.exists():
+                from artifactflow.store.migrate import finish_migration
+
                 finish_migration(layout)
                 store_id = open_layout(layout, create=False)
         return cls(layout, store_id, segment_bytes=segment_bytes)
@@ -93,7 +98,7 @@ class Store(Questions):
             trees.out_of_reach(source, aside / "moved", move=move) as (reachable, adopt),
         ):
             tree = trees.read_tree(reachable, source.name, batch, adopt=adopt)
-            blobs.place([batch])
+            place([batch])
         return tree
 
     def stage_tree(self, source: Path, aside: Path, *, move: bool = False) -> Staged:
@@ -113,13 +118,13 @@ class Store(Questions):
         """The second half, for many trees at once: durable on return. Raises OutsideError where the disk is full."""
         if staged:
             with os_errors("store what was made"), self.collector_kept_out():
-                blobs.place([one.batch for one in staged])
+                place([one.batch for one in staged])
 
     @contextmanager
     def collector_kept_out(self) -> Iterator[None]:
         """What is put in the body stays until it ends, also where a version is registered only there.
 
-        Outside of it the garbage collector spares what is young, see `gc.GRACE_SECONDS`. To be left in the same thread.
+        Outside of it the garbage collector spares what is young, see `GRACE_SECONDS`. To be left in the same thread.
         """
         with self._turnstile.passed():
             yield
@@ -128,7 +133,7 @@ class Store(Questions):
         """Store bytes as one object, durable on return."""
         with os_errors("store an object"), self._intake() as (batch, _):
             digest = batch.add_bytes(content)
-            blobs.place([batch])
+            place([batch])
         return digest
 
     @contextmanager
@@ -190,15 +195,20 @@ class Store(Questions):
     def remove(self, ref: ArtifactRef | str, *, everything: bool = False, force: bool = False) -> list[Version]:
         """Remove a version, or with `everything` all of its name, and return what they were; see `remove_versions`."""
         parsed = ArtifactRef.parse(ref) if isinstance(ref, str) else ref
+        from artifactflow.store.remove import remove_versions
+
         return remove_versions(self._parts, self.transaction, parsed, everything=everything, force=force)
 
-    # Upkeep
+    # Upkeep: its modules are imported when somebody asks for it, as a run never does
 
     def verify(self, ref: str | None = None, *, repair: bool = False, progress: Progress | None = None) -> Report:
         """Read everything, or the objects of `name` or `name:v3`, and tell every byte that is not as it was written.
 
         With `repair` damaged objects are put aside and a catalog that differs from the journal is built again.
         """
+        from artifactflow.store.repair import repair as repair_store
+        from artifactflow.store.verify import verify, verify_versions
+
         if ref is None:
             with os_errors("verify the store"), self.temporary_folder("verify-") as aside:
                 report = verify(self._parts, aside, progress=progress)
@@ -223,6 +233,8 @@ class Store(Questions):
         is_running: Callable[[str], bool],
     ) -> Freed:
         """Remove what nothing refers to, and versions that `keep` and `older_than` (seconds) retire: `gc.collect`."""
+        from artifactflow.store.gc import collect
+
         return collect(
             self._parts,
             self.transaction,

@@ -16,7 +16,8 @@ from typing import Final
 from artifactflow.artifact import Digest, Tree, TreeEntry
 from artifactflow.errors import IntegrityError, NotFoundError, UsageError
 from artifactflow.forks import may_share, share
-from artifactflow.store.blobs import Batch, Blobs, damaged
+from artifactflow.store.batch import Batch
+from artifactflow.store.blobs import Blobs, damaged
 from artifactflow.store.files import copy_file, hash_file, remove
 
 _FILES_AT_ONCE: Final = 256
