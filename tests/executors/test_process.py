@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,12 @@ def test_what_a_step_has_started_ends_when_somebody_kills_it(scripts, executor, 
         """)
     assert executor.execute(task, printed.append, scripts.stop).exit_code == -9
     assert not is_alive(int(printed[0]))
+
+
+def test_a_step_that_took_its_own_folder_apart_has_a_log_all_the_same(scripts, executor):
+    task = replace(scripts.task("print('done')"), log=scripts.folder / "gone" / "log")
+    assert executor.execute(task, lambda line: None, scripts.stop).exit_code == 0
+    assert task.log.read_text() == "done\n"
 
 
 def test_a_second_request_to_stop_does_not_wait_for_what_is_deaf(scripts, executor, monkeypatch, is_alive):

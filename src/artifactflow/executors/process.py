@@ -9,7 +9,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from artifactflow.child.processes import TOKEN_VARIABLE, Process, belonging, is_alive, send_signal
 from artifactflow.executors.masking import Masking
@@ -89,6 +90,15 @@ class OwnChild:
             os.close(self.exited)
 
 
+def _opened(log: Path) -> BinaryIO:
+    """The log to write to, made anew where the step has taken its own folder apart already."""
+    try:
+        return log.open("ab")
+    except FileNotFoundError:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("ab")
+
+
 def watch(process: Watched, task: Task, print_line: PrintLine, stop: Stop) -> Ended:
     """Follow a process until it ends, and close it. What a daemon that it leaves behind prints later is not waited for.
 
@@ -98,7 +108,7 @@ def watch(process: Watched, task: Task, print_line: PrintLine, stop: Stop) -> En
     deadline = None if task.timeout is None else time.monotonic() + task.timeout
     timed_out = False
     token = task.environment.get(TOKEN_VARIABLE, "")
-    with contextlib.closing(process), task.log.open("ab") as file:
+    with contextlib.closing(process), _opened(task.log) as file:
         lines = _Lines(print_line)
         masking = Masking(task.secrets)
 
