@@ -11,8 +11,8 @@ from artifactflow.errors import ContractError
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_component
 from artifactflow.read.pipeline import read_pipeline_text
-from artifactflow.runner.binding import bind
-from artifactflow.runner.bound import BoundPipeline
+from artifactflow.runner.binding.bind import bind
+from artifactflow.runner.binding.bound import BoundPipeline
 from artifactflow.runner.tracking import imports_mlflow, registered_models
 from artifactflow.write.pipeline import write_pipeline_text
 

@@ -12,12 +12,12 @@ from artifactflow.pipeline import EnvironmentMode
 from artifactflow.runner import Options
 from artifactflow.runner.environment_modes import AskedMode, EnvironmentModes
 from artifactflow.runner.environments import EnvironmentExecutor, Environments
+from artifactflow.runner.execution.step_execution import StepExecution
 from artifactflow.runner.locks import RunLocks
 from artifactflow.runner.means import Means
-from artifactflow.runner.nested import NestedCalls
+from artifactflow.runner.nested.calls import NestedCalls
 from artifactflow.runner.pipeline_execution import PipelineExecution
-from artifactflow.runner.planner import Planner
-from artifactflow.runner.step_execution import StepExecution
+from artifactflow.runner.planning.planner import Planner
 from artifactflow.runs import RunStatus
 from artifactflow.store import Store, blobs
 from artifactflow.store.journal import Journal

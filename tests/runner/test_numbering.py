@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from artifactflow.contract import Component, Contract
 from artifactflow.pipeline import Step
-from artifactflow.runner.bound import BoundStep
+from artifactflow.runner.binding.bound import BoundStep
+from artifactflow.runner.execution.step_execution import Execution
 from artifactflow.runner.numbering import Numbering
-from artifactflow.runner.planned import PlannedStep
+from artifactflow.runner.planning.planned import PlannedStep
 from artifactflow.runner.reports import Finished, Turn
-from artifactflow.runner.step_execution import Execution
 from artifactflow.runs import Run
 
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from artifactflow.runner import follow_log
-from artifactflow.runner.space import RunSpace
+from artifactflow.runner.execution.space import RunSpace
 from artifactflow.runs import Run, RunStatus
 from artifactflow.store import Store
 

@@ -21,7 +21,7 @@ from artifactflow.parameters import names_a_secret
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_pipeline
 from artifactflow.runner import Options, bind_pipeline, refuse_secret_options
-from artifactflow.runner.bound import BoundPipeline
+from artifactflow.runner.binding.bound import BoundPipeline
 from artifactflow.runner.environment_modes import environment_modes
 from artifactflow.selection import Selection
 from artifactflow.store import Store, find_store

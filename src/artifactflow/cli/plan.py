@@ -31,7 +31,7 @@ from artifactflow.errors import FindingsError
 from artifactflow.parameters import SourceKind, format_value
 from artifactflow.plan import Decision
 from artifactflow.runner import plan_pipeline
-from artifactflow.runner.planned import PlannedStep
+from artifactflow.runner.planning.planned import PlannedStep
 from artifactflow.runner.secrets import shown_value
 
 app = new_app()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from artifactflow.executors import Stop
-from artifactflow.runner.bound import BoundStep
+from artifactflow.runner.binding.bound import BoundStep
 from artifactflow.runs import Run
 
 

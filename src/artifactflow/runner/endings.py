@@ -11,14 +11,14 @@ from artifactflow.errors import ArtifactflowError, InterruptedRunError
 from artifactflow.executors import Stop
 from artifactflow.pipeline import OutputOf
 from artifactflow.plan import Decision
-from artifactflow.runner.bound import BoundStep
+from artifactflow.runner.binding.bound import BoundStep
+from artifactflow.runner.execution.step_execution import Execution, StepExecution
 from artifactflow.runner.group_commit import GroupCommit, moved_aliases
 from artifactflow.runner.means import Means
-from artifactflow.runner.nested_steps import CalledSteps
+from artifactflow.runner.nested.steps import CalledSteps
 from artifactflow.runner.numbering import Numbering
 from artifactflow.runner.reports import Committed, Finished, Turn
 from artifactflow.runner.scheduler import Scheduler
-from artifactflow.runner.step_execution import Execution, StepExecution
 from artifactflow.runs import StepOutcome
 
 

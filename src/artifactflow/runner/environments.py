@@ -16,7 +16,7 @@ from artifactflow.executors.command import CommandExecutor
 from artifactflow.executors.task import PrintLine
 from artifactflow.executors.worker import WorkerExecutor
 from artifactflow.pipeline import EnvironmentMode
-from artifactflow.runner.bound import BoundStep
+from artifactflow.runner.binding.bound import BoundStep
 from artifactflow.runner.environment_modes import EnvironmentModes
 from artifactflow.runner.events import Observer
 

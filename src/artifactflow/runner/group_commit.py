@@ -16,9 +16,9 @@ from typing import Final
 from artifactflow.artifact import LATEST
 from artifactflow.errors import ArtifactflowError
 from artifactflow.plan import Decision
+from artifactflow.runner.execution.step_execution import Execution, StepExecution
 from artifactflow.runner.recorded_uses import logged_aliases
 from artifactflow.runner.reports import Committed, Finished, Outcome
-from artifactflow.runner.step_execution import Execution, StepExecution
 from artifactflow.store import Store, Transaction
 
 WAIT_SECONDS: Final = 0.05

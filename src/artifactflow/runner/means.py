@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from artifactflow.runner.companions import Companion
 from artifactflow.runner.events import Observer
 from artifactflow.runner.locks import RunLocks
-from artifactflow.runner.nested import NestedCalls
+from artifactflow.runner.nested.calls import NestedCalls
 from artifactflow.runner.options import ChooseExecutor
-from artifactflow.runner.planner import Planner
+from artifactflow.runner.planning.planner import Planner
 from artifactflow.store import Store
 
 

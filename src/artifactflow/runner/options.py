@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from artifactflow.executors import Executor
-from artifactflow.runner.bound import BoundStep
+from artifactflow.runner.binding.bound import BoundStep
 from artifactflow.runner.environment_modes import EnvironmentModes
 from artifactflow.selection import Selection
 from artifactflow.trackers import Settings

@@ -12,22 +12,22 @@ from artifactflow.executors import Stop
 from artifactflow.fetch.git import working_state
 from artifactflow.pipeline import Stored
 from artifactflow.plan import Decision
-from artifactflow.runner.bound import BoundPipeline
-from artifactflow.runner.context import RunContext
+from artifactflow.runner.binding.bound import BoundPipeline
 from artifactflow.runner.endings import Endings
+from artifactflow.runner.execution.context import RunContext
+from artifactflow.runner.execution.space import RunSpace
+from artifactflow.runner.execution.step_execution import StepExecution
 from artifactflow.runner.group_commit import GroupCommit
 from artifactflow.runner.interrupts import Interrupts
 from artifactflow.runner.means import Means
-from artifactflow.runner.nested_call import Call
-from artifactflow.runner.nested_steps import CalledSteps
+from artifactflow.runner.nested.call import Call
+from artifactflow.runner.nested.steps import CalledSteps
 from artifactflow.runner.options import Options
-from artifactflow.runner.planned import PlannedStep
-from artifactflow.runner.planner import needed_by
+from artifactflow.runner.planning.planned import PlannedStep
+from artifactflow.runner.planning.planner import needed_by
 from artifactflow.runner.record import RecordKeeper
 from artifactflow.runner.reports import Committed, Turn, Worked
 from artifactflow.runner.scheduler import Scheduler
-from artifactflow.runner.space import RunSpace
-from artifactflow.runner.step_execution import StepExecution
 from artifactflow.runner.workers import Workers
 from artifactflow.runs import PipelineRun
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from artifactflow.errors import ArtifactflowError
 from artifactflow.fetch.addresses import masked_message
-from artifactflow.runner.bound import BoundPipeline, BoundStep
+from artifactflow.runner.binding.bound import BoundPipeline, BoundStep
 from artifactflow.runner.locks import RunLocks
 from artifactflow.runner.secrets import shown_value
 from artifactflow.runner.tracking import tracking_facts

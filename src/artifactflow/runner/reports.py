@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from artifactflow.runner.planned import PlannedStep
-from artifactflow.runner.step_execution import Execution, StepExecution
+from artifactflow.runner.execution.step_execution import Execution, StepExecution
+from artifactflow.runner.planning.planned import PlannedStep
 
 
 @dataclass(frozen=True, slots=True)

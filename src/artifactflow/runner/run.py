@@ -13,23 +13,23 @@ from artifactflow.artifact import Version
 from artifactflow.errors import NotFoundError
 from artifactflow.pipeline import Given, OutputOf, Pipeline
 from artifactflow.read.component import load_component
-from artifactflow.runner.binding import bind
-from artifactflow.runner.bound import BoundPipeline
+from artifactflow.runner.binding.bind import bind
+from artifactflow.runner.binding.bound import BoundPipeline
 from artifactflow.runner.bridge import Bridge
 from artifactflow.runner.companions import Companion
-from artifactflow.runner.component_folder import FolderWatch
 from artifactflow.runner.environments import EnvironmentExecutor, Environments
 from artifactflow.runner.events import Observer, Silent
-from artifactflow.runner.inline import InlineChoice
+from artifactflow.runner.execution.inline import InlineChoice
+from artifactflow.runner.execution.space import clear
 from artifactflow.runner.locks import RunLocks
 from artifactflow.runner.means import Means
-from artifactflow.runner.nested import NestedCalls
+from artifactflow.runner.nested.calls import NestedCalls
 from artifactflow.runner.options import ChooseExecutor, Options
 from artifactflow.runner.pipeline_execution import PipelineExecution
-from artifactflow.runner.planned import PlannedStep
-from artifactflow.runner.planner import Planner, needed_by
+from artifactflow.runner.planning.component_folder import FolderWatch
+from artifactflow.runner.planning.planned import PlannedStep
+from artifactflow.runner.planning.planner import Planner, needed_by
 from artifactflow.runner.secrets import refuse_secret_option, warnings_of
-from artifactflow.runner.space import clear
 from artifactflow.runner.tracking import Tracking
 from artifactflow.runs import PipelineRun, RunStatus, StepOutcome, now
 from artifactflow.store import Store

@@ -14,7 +14,7 @@ from artifactflow.errors import ArtifactflowError, UsageError
 from artifactflow.executors import Stop
 from artifactflow.read.command import parse_command
 from artifactflow.read.imports import imports_of, local_closure
-from artifactflow.runner.bound import BoundPipeline, BoundStep
+from artifactflow.runner.binding.bound import BoundPipeline, BoundStep
 from artifactflow.runner.mentions import is_mentioned, word_is_in
 from artifactflow.runs import Run
 from artifactflow.trackers import Settings

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from artifactflow.executors import Stop
+from artifactflow.runner.execution.step_execution import StepExecution
 from artifactflow.runner.interrupts import Interrupts
 from artifactflow.runner.locks import RunLocks
-from artifactflow.runner.nested_steps import CalledSteps
+from artifactflow.runner.nested.steps import CalledSteps
 from artifactflow.runner.reports import Turn, Worked
-from artifactflow.runner.step_execution import StepExecution
 
 LOCK_LOOK_SECONDS: Final = 0.1
 """How often a step looks whether another run has finished what it would do itself."""

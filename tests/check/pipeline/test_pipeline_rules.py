@@ -11,7 +11,7 @@ from artifactflow.errors import ArtifactflowError
 from artifactflow.pipeline import Given
 from artifactflow.read.component import load_component
 from artifactflow.read.pipeline import read_pipeline
-from artifactflow.runner.binding import bind
+from artifactflow.runner.binding.bind import bind
 
 LOAD = """\
 name: load

@@ -12,7 +12,7 @@ from typing import Any
 
 from artifactflow.contract import Contract
 from artifactflow.executors import Stop
-from artifactflow.runner.bound import BoundPipeline, BoundStep
+from artifactflow.runner.binding.bound import BoundPipeline, BoundStep
 from artifactflow.runner.bridge.line import LINE_VARIABLE, TOKEN_VARIABLE, Caller, Line, Operation
 from artifactflow.runner.bridge.reach import Reach, reach_of, steps_that_log
 from artifactflow.runner.bridge.uses import STAGING_FOLDER, Uses

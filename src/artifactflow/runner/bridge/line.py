@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from artifactflow.errors import ArtifactflowError, OutsideError, UsageError, near_matches
-from artifactflow.runner.bound import BoundStep
+from artifactflow.runner.binding.bound import BoundStep
 from artifactflow.runner.bridge.uses import Uses
 from artifactflow.runs import Run
 

@@ -10,7 +10,7 @@ from artifactflow.contract import Component, Contract
 from artifactflow.errors import ArtifactflowError
 from artifactflow.read.command import parse_command
 from artifactflow.read.imports import imports_of, local_closure
-from artifactflow.runner.bound import BoundStep
+from artifactflow.runner.binding.bound import BoundStep
 from artifactflow.runner.bridge.names import local_name
 from artifactflow.runner.mentions import is_mentioned
 

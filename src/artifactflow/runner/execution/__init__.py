@@ -1,0 +1,1 @@
+"""One execution of one step: its folder, its inputs and outputs, its record."""

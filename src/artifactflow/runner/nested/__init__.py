@@ -1,0 +1,1 @@
+"""Components that a step runs by `mlflow.run`, each a step of its own."""

@@ -1,0 +1,1 @@
+"""What a step would be given, and whether it has to run."""
