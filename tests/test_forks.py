@@ -39,13 +39,6 @@ def processes_below(pid):
     return [int(child) for child in children if child]
 
 
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1, reason="work is shared on Linux, with two cores"
 )
@@ -69,7 +62,7 @@ def test_a_fork_that_is_killed_is_not_taken_for_one_that_is_done():
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_the_forks_end_when_the_process_that_wanted_the_work_is_gone(number):
+def test_the_forks_end_when_the_process_that_wanted_the_work_is_gone(number, is_alive):
     # More than a pipe holds, so that a fork that nobody reads from would wait for ever.
     process = subprocess.Popen(program("time.sleep(0.05); return 'x' * 1_000_000"), stdout=subprocess.DEVNULL)
     try:
@@ -84,7 +77,7 @@ def test_the_forks_end_when_the_process_that_wanted_the_work_is_gone(number):
         time.sleep(0.02)
 
 
-def test_ctrl_c_is_answered_by_the_process_alone():
+def test_ctrl_c_is_answered_by_the_process_alone(is_alive):
     process = subprocess.Popen(
         program("time.sleep(0.2); return 1"), stderr=subprocess.PIPE, text=True, start_new_session=True
     )

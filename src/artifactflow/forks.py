@@ -40,8 +40,8 @@ def may_share() -> bool:
 def share(work: Callable[[Sequence[Item]], Found], items: Sequence[Item], *, part: int) -> Iterator[Found]:
     """What `work` makes of the items, a part of so many at a time, in any order; each fork takes the next part.
 
-    What `work` raises is raised here, and the forks are ended. Forks stay quiet on Ctrl-C,
-    which is this process's to answer, and end by themselves soon after it is gone. To be called where `may_share()`.
+    What `work` raises is raised here, and the forks are ended. Forks stay quiet on Ctrl-C, which is this process's to
+    answer, and end by themselves soon after it is gone. To be called where `may_share()`.
     """
     import multiprocessing
 
@@ -61,7 +61,12 @@ def share(work: Callable[[Sequence[Item]], Found], items: Sequence[Item], *, par
             receivers.append(receiver)
             known = (work, items, size, tickets, sender, receivers)
             process = context.Process(target=_work_in_fork, args=known, daemon=True)
-            process.start()
+            # A Ctrl-C must not find the fork before it knows that it is not meant.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                process.start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             leaving.callback(process.join)
             leaving.callback(process.terminate)
             sender.close()
@@ -99,6 +104,7 @@ def _work_in_fork(
     receivers: Sequence[Connection],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for receiver in receivers:
         receiver.close()

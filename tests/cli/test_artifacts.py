@@ -142,7 +142,7 @@ def test_lineage_of_what_was_put_by_hand_is_itself(cli, stored):
         (["put", "nowhere.txt"], 4, "there is no nowhere.txt", "give a file or folder that exists"),
         (["put", "notes.txt", "--name", "../x"], 2, "'../x' cannot be an artifact name", "use letters"),
         (["put", "notes.txt", "--type", "a b"], 2, "'a b' cannot be", "use letters"),
-        (["show", "notes", "--store", "nowhere"], 4, "there is no store at", "--store DIR"),
+        (["show", "notes", "--store", "nowhere"], 4, "there is no store here", "--store DIR"),
         (["ls", "--store", "pages"], 5, "is not a store of artifactflow", "--store"),
     ],
 )

@@ -19,7 +19,7 @@ from artifactflow.runner.nested.calls import NestedCalls
 from artifactflow.runner.pipeline_execution import PipelineExecution
 from artifactflow.runner.planning.planner import Planner
 from artifactflow.runs import RunStatus
-from artifactflow.store import Store, blobs
+from artifactflow.store import Store
 from artifactflow.store.journal import Journal
 from artifactflow.store.logs import log_place
 
@@ -246,7 +246,7 @@ def test_a_failed_placement_fails_the_steps_of_the_group_and_registers_none(proj
     def full(batches):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(blobs, "place", full)
+    monkeypatch.setattr("artifactflow.store.store.place", full)
     error = project.fails()
     assert isinstance(error, OutsideError)
     assert "No space left" in error.message

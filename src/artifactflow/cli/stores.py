@@ -25,13 +25,8 @@ def open_store(explicit: Path | None, start: Path | None = None) -> Store:
 
 
 def existing_store(explicit: Path | None, start: Path | None = None) -> Store | None:
-    """The store that a command reads, or None where there is none yet.
-
-    Raises NotFoundError where the one that somebody has named is not there.
-    """
+    """The store that a command reads, or None where there is none yet."""
     root = find_store(start or Path.cwd(), explicit)
-    if explicit is not None and not root.exists():
-        raise NotFoundError(f"there is no store at {root}", hint="a run makes one, and so does the first put")
     return Store.open(root, create=False) if root.exists() else None
 
 
