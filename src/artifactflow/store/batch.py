@@ -99,14 +99,21 @@ class Batch:
             os.close(descriptor)
 
     def _add_stream(self, source: int) -> tuple[Digest, int]:
+        """Copy what is too large to be held in memory. A block is hashed by another core while it is written."""
+        from concurrent.futures import Future, ThreadPoolExecutor
+
         target, aside = self._create()
         try:
             hasher = hashlib.sha256()
             size = 0
-            while block := os.read(source, BLOCK):
-                hasher.update(block)
-                _write_all(target, block)
-                size += len(block)
+            hashing: Future[None] | None = None
+            with ThreadPoolExecutor(1) as other_core:
+                while block := os.read(source, BLOCK):
+                    if hashing is not None:
+                        hashing.result()
+                    hashing = other_core.submit(hasher.update, block)
+                    _write_all(target, block)
+                    size += len(block)
         finally:
             os.close(target)
         digest = Digest(hasher.hexdigest())
