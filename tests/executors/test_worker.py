@@ -356,7 +356,8 @@ def test_nothing_of_the_server_is_left_among_the_modules(scripts):
     fresh, warm = both(scripts, script)
     more = set(warm[1].split()) - set(fresh[1].split())
     parts = [
-        SERVER_SCRIPT.with_name(f"{name}.py") for name in ("server", "step", "messages", "preloading", "processes")
+        SERVER_SCRIPT.with_name(f"{name}.py")
+        for name in ("server", "step", "messages", "preloading", "processes", "kept", "codes", "children")
     ]
     imported = {module for part in parts for module, _ in absolute_imports(ast.parse(part.read_text()))}
     known = subprocess.run(
