@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from artifactflow.artifact import Digest
 from artifactflow.contract import Component, Contract
+from artifactflow.errors import OutsideError
 from artifactflow.read.source import parse_module
 
 CODE_ENDINGS: Final = frozenset(
@@ -70,16 +73,24 @@ def code_digests(
 
 
 def file_digests(file: Path, name: str) -> dict[str, str]:
-    """The digests of a file as code: of the parts of the syntax tree where it is Python, else of its bytes."""
-    content = file.read_bytes()
-    if file.suffix == ".py":
-        try:
-            texts = syntax_texts(content)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            pass  # broken code is still code: its bytes tell it apart
-        else:
-            return {f"{name}::{part}" if part else name: Digest.of(text.encode()).short for part, text in texts.items()}
-    return {name: Digest.of(content).short}
+    """The digests of a file as code: of the parts of the syntax tree where it is Python, else of its bytes.
+
+    Raises OutsideError where it cannot be read.
+    """
+    try:
+        if file.suffix == ".py":
+            with suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # then its bytes tell it apart
+                texts = syntax_texts(file.read_bytes())
+                return {
+                    f"{name}::{part}" if part else name: Digest.of(text.encode()).short for part, text in texts.items()
+                }
+        with file.open("rb") as stream:
+            return {name: Digest(hashlib.file_digest(stream, "sha256").hexdigest()).short}
+    except OSError as error:
+        raise OutsideError(
+            f"cannot read {file}, which counts for its step: {error.strerror}",
+            hint="make it readable, or have git ignore it: what git ignores does not count",
+        ) from error
 
 
 def syntax_texts(source: bytes | str) -> dict[str, str]:
@@ -119,10 +130,14 @@ def _remove_docstrings(module: ast.Module) -> None:
 def own_files(folder: Path, *, code_only: bool = False) -> Iterator[Path]:
     """All files below that a step may read: not hidden ones, the manifest, a README, what tools write.
 
-    Links to folders are not followed. With `code_only`, only those with the endings of code and configuration.
+    Links to folders are not followed, and folders that may not be read are passed over: no step can read them either.
+    With `code_only`, only those with the endings of code and configuration.
     """
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except (PermissionError, FileNotFoundError):
+        return
     names = {entry.name for entry in entries}
     if names & ENVIRONMENT_MARKS or HYDRA_RUN in names or (code_only and SAVED_MODEL in names):
         return

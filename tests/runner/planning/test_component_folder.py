@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+from artifactflow.errors import OutsideError
+from artifactflow.read.code import file_digests
+from artifactflow.runner import Options
 from artifactflow.runner.planning.component_folder import FolderMemory, stamps
 
 WRITES = """
@@ -82,15 +85,63 @@ def test_what_a_step_has_left_counts_once_somebody_else_has_changed_it(project, 
     assert project.plan()["make"] == ("RUN", "code added: clean.csv")
 
 
-def test_a_step_that_changes_data_which_counts_is_not_reused_that_time_and_says_why(project, make):
+def test_a_step_that_changes_data_which_counts_is_not_reused_and_says_why(project, make):
     (make / "rows.csv").write_text("1\n")
     writing(project, "open('rows.csv', 'a').write('2\\n')")
     project.run()
-    reason = "it has changed rows.csv in its own folder, and no version of that is kept"
+    reason = "rows.csv in its folder was changed while the pipeline ran, and no version of that is kept"
     assert project.notes.warnings == [f"step make cannot be reused: {reason}"]
     assert project.plan()["make"][0] == "RUN"
     project.run()
-    assert project.plan()["make"][0] == "REUSE"  # what it writes anew each time is its own
+    assert project.plan()["make"][0] == "RUN"  # each time it finds other rows
+
+
+def test_a_step_that_writes_the_same_over_data_which_counts_is_reused_from_then_on(project, make):
+    (make / "rows.csv").write_text("old")
+    writing(project, "pathlib.Path('rows.csv').write_text('new')")
+    assert project.decisions() == {"make": "RUN"}
+    assert project.decisions() == {"make": "RUN"}
+    assert project.decisions() == {"make": "REUSE"}
+
+
+def edit(path, content):
+    """A line for a script, in whose place a person edits a file while the step runs."""
+    return f"pathlib.Path({str(path)!r}).write_text({content!r})"
+
+
+def test_code_that_a_person_edits_while_the_step_runs_goes_on_to_count(project, make):
+    (make / "helper.py").write_text("def version():\n    return 1\n")
+    writing(project, "if args.count == '1': " + edit(make / "helper.py", "def version():\n    return 2\n"))
+    assert project.decisions(make__count=1) == {"make": "RUN"}
+    assert project.plan(make__count=1)["make"][0] == "RUN"  # nobody knows which one it has read
+    assert project.decisions(make__count=2) == {"make": "RUN"}
+    (make / "helper.py").write_text("def version():\n    return 3\n")
+    assert project.plan(make__count=2)["make"] == ("RUN", "code changed: helper.py::version")
+
+
+def test_a_step_whose_code_was_edited_after_the_run_was_planned_is_not_reused(project, make):
+    (make / "helper.py").write_text("version = 1\n")
+    writing(project, "if args.count == '1': " + edit(make / "helper.py", "version = 2\n"))
+    project.pipeline("name: p\nsteps: {make: {component: make, matrix: {count: [1, 2]}}}\n")
+    project.run(Options(jobs=1))
+    assert len(project.notes.warnings) == 2
+    (make / "helper.py").write_text("version = 1\n")
+    assert {decision for decision, _ in project.plan().values()} == {"RUN"}
+
+
+@pytest.mark.parametrize("content", ["null", "[1]", '{"left": null}', "{", ""])
+def test_a_memory_that_is_none_is_an_empty_one(tmp_path, content):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    FolderMemory(tmp_path, folder).note("main", {"a": [1, 2, 3]}, ["main.py"])
+    (file,) = (tmp_path / "cache" / "folders").iterdir()
+    file.write_text(content)
+    assert FolderMemory(tmp_path, folder).left("main") == set()
+
+
+def test_what_cannot_be_read_is_an_error_in_words_or_not_there(make):
+    with pytest.raises(OutsideError, match=r"cannot read .*gone\.csv, which counts for its step"):
+        file_digests(make / "gone.csv", "gone.csv")
 
 
 def test_entry_points_that_share_a_folder_see_what_was_there_before_them(project):

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from artifactflow.errors import OutsideError
 from artifactflow.executors import Stop
 from artifactflow.read.code import file_digests, own_files
 from artifactflow.runner.binding.bound import BoundStep
@@ -63,6 +64,10 @@ class FolderMemory:
                     found.add(name)
         return found
 
+    def is_kept(self) -> bool:
+        """Whether there is anything to remember yet."""
+        return self._file is not None and self._file.exists()
+
     def note(self, entry_point: str, left: Mapping[str, Stamp], counted: Collection[str]) -> None:
         """A step of the entry point has ended: what it has left, and the files that counted for it."""
         with _lock:
@@ -77,7 +82,10 @@ class FolderMemory:
 
     def digests(self, file: Path, name: str) -> dict[str, str]:
         """As `file_digests`, without reading a large file again that is the same."""
-        found = file.stat()
+        try:
+            found = file.stat()
+        except OSError:
+            return file_digests(file, name)
         if found.st_size < LARGE_BYTES:
             return file_digests(file, name)
         stamp = [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
@@ -102,7 +110,9 @@ class FolderMemory:
         content: dict[str, dict[str, Any]] = {"left": {}, "counted": {}, "digests": {}}
         if self._file is not None:
             with contextlib.suppress(OSError, ValueError):
-                content |= json.loads(self._file.read_text(encoding="utf-8"))
+                found = json.loads(self._file.read_text(encoding="utf-8"))
+                if isinstance(found, dict) and all(isinstance(found.get(key), dict) for key in content):
+                    return found
         return content
 
     def _write(self) -> None:
@@ -118,12 +128,14 @@ class FolderMemory:
 class FolderWatch:
     """A companion: remembers what steps leave in their folders, see `FolderMemory`, in the store at `store`.
 
-    A step that changes a file which counts for it is not reused: nobody keeps what it has read. `warn` is told of it.
+    What counted for a step goes on to count. Where it is changed, by the step or by a person, after the run was planned
+    and before the step has ended, nobody knows which version was read: that step is not reused, and `warn` is told.
     """
 
     def __init__(self, store: Path, warn: Callable[[str], None]) -> None:
         self._store = store
         self._warn = warn
+        self._since = time.time() - SETTLED_SECONDS
         self._lock = threading.Lock()
         self._before: dict[str, dict[str, Stamp]] = {}
         self._changed: dict[str, str] = {}
@@ -133,8 +145,10 @@ class FolderWatch:
         """No variables; a look at the folder as it is before the first attempt."""
         if not bound.component.built_in and not calls_components(bound) and run.id not in self._before:
             found = stamps(bound.component.folder)
+            changed = self._changed_file(run, bound.component.folder)
             with self._lock:
                 self._before[run.id] = found
+                self._changed[run.id] = changed
         return {}
 
     def left(self, run: Run, bound: BoundStep) -> None:
@@ -143,28 +157,48 @@ class FolderWatch:
         if before is None:
             return
         folder = bound.component.folder
+        counted = _files_of(run)
         written = {name: stamp for name, stamp in stamps(folder).items() if before.get(name) != stamp}
-        code: Mapping[str, str] = run.ingredients.get("code", {})
-        changed = [name for name in written if name in code and _digest(folder / name) != code[name]]
-        counted = frozenset(name.partition("::")[0] for name in code)
+        left = {name: stamp for name, stamp in written.items() if name not in counted and not name.endswith(".py")}
         place = (folder, bound.contract.entry_point)
-        if written or self._noted.get(place) != counted:
-            FolderMemory(self._store, folder).note(bound.contract.entry_point, written, counted)
+        if left or self._noted.get(place) != counted:
+            memory = FolderMemory(self._store, folder)
+            if left or memory.is_kept():  # a folder into which nobody writes needs none
+                memory.note(bound.contract.entry_point, left, counted)
             self._noted[place] = counted
         with self._lock:
-            self._changed[run.id] = changed[0] if changed else ""
+            self._changed[run.id] = self._changed[run.id] or self._changed_file(run, folder)
 
     def ended(self, run: Run, bound: BoundStep) -> Run:
-        """The record, without a cache key where the step has changed what it depends on."""
+        """The record, without a cache key where what the step depends on was changed."""
         with self._lock:
             self._before.pop(run.id, None)
             changed = self._changed.pop(run.id, "")
         if not changed:
             return run
-        reason = f"it has changed {changed} in its own folder, and no version of that is kept"
+        reason = f"{changed} in its folder was changed while the pipeline ran, and no version of that is kept"
         if run.status is RunStatus.FINISHED:
             self._warn(f"step {run.step} cannot be reused: {reason}")
         return replace(run, cache_key="", facts={**run.facts, "not_reused": reason})
+
+    def _changed_file(self, run: Run, folder: Path) -> str:
+        """A file that is not what it was when the run was planned. Those that nobody has touched are not read."""
+        code: Mapping[str, str] = run.ingredients.get("code", {})
+        for name in sorted(_files_of(run)):
+            try:
+                if (folder / name).stat().st_ctime < self._since:
+                    continue
+                parts = file_digests(folder / name, name)
+            except (OSError, OutsideError):  # it is gone
+                return name
+            if parts != {part: digest for part, digest in code.items() if part.partition("::")[0] == name}:
+                return name
+        return ""
+
+
+def _files_of(run: Run) -> frozenset[str]:
+    """The files that counted for a run, by their paths in the component's folder."""
+    return frozenset(part.partition("::")[0] for part in run.ingredients.get("code", {}))
 
 
 def stamps(folder: Path) -> dict[str, Stamp]:
@@ -179,10 +213,3 @@ def _stamp(file: Path) -> Stamp | None:
     except OSError:
         return None
     return [found.st_ino, found.st_size, found.st_mtime_ns]
-
-
-def _digest(file: Path) -> str | None:
-    try:
-        return file_digests(file, file.name)[file.name]
-    except OSError:  # somebody has removed it meanwhile
-        return None
