@@ -265,6 +265,13 @@ def test_what_a_pipeline_run_has_made_stays_as_long_as_it_runs_though_nobody_has
     assert collect(keep=1).versions == ["raw:v1"]
 
 
+def test_what_a_pipeline_run_has_reused_stays_as_long_as_it_runs(store, collect, pipeline_run):
+    with (store.run_folder(pipeline_run) / "running.jsonl").open("a") as file:
+        file.write(json.dumps({"kept": ["raw:v2"]}) + "\n" + '{"kept": ["raw')
+    assert collect(keep=1, is_running=lambda run_id: run_id == pipeline_run).versions == []
+    assert collect(keep=1).versions == ["raw:v1", "raw:v2"]
+
+
 def test_what_other_pipeline_runs_have_made_is_not_kept_for_the_one_that_runs(store, collect, pipeline_run):
     with store.transaction() as transaction:
         transaction.record_run(replace(store.runs()[0], id="20260101-000002-cccccccc", pipeline_run_id="another"))

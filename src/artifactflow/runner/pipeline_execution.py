@@ -191,6 +191,8 @@ class PipelineExecution:
 
     def _reuse(self, position: int, planned: PlannedStep, began: float) -> None:
         self._scheduler.release(position)
+        if planned.reused is not None:
+            self._context.space.keep(planned.reused.outputs.values())
         self._endings.reused(Turn(position, planned, began))
 
     def _execute(self, turn: Turn) -> None:

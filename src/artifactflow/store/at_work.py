@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from artifactflow.runs import Run
 from artifactflow.store.files import no_follow
 
 RUNNING_NAME: Final = "running.jsonl"
-"""In the folder of a pipeline run while it runs: a line for each step that was started, and one when it has ended."""
+"""In the folder of a pipeline run while it runs: lines for steps that were started, have ended or are reused."""
 
 STAGING_NAME: Final = "staging"
 """Beside it: bytes that steps have made and that are not in place yet."""
@@ -33,19 +34,31 @@ def running_folders(runs: Path, is_running: Callable[[str], bool]) -> Iterator[P
 def at_work(folder: Path) -> list[Run]:
     """The steps that the pipeline run with this folder has started and that have not ended."""
     found: dict[str, Run] = {}
+    for what in _said(folder):
+        with suppress(ValueError, KeyError, TypeError):
+            if "started" in what:
+                run = Run.from_json(what["started"])
+                found[run.id] = run
+            elif "ended" in what:
+                found.pop(what["ended"], None)
+    return list(found.values())
+
+
+def kept_versions(folder: Path) -> set[str]:
+    """The versions that the pipeline run with this folder has reused: a step that comes may read them."""
+    return {str(ref) for what in _said(folder) for ref in what.get("kept", ())}
+
+
+def _said(folder: Path) -> list[dict[str, Any]]:
     try:
         with open(folder / RUNNING_NAME, encoding="utf-8", opener=no_follow) as stream:
             lines = stream.read().splitlines()
     except (OSError, UnicodeDecodeError):
         return []
+    said = []
     for line in lines:
-        try:
+        with suppress(ValueError):  # the last is being written
             what = json.loads(line)
-            if "started" in what:
-                run = Run.from_json(what["started"])
-                found[run.id] = run
-            else:
-                found.pop(what["ended"], None)
-        except (ValueError, KeyError, TypeError):
-            continue  # it is being written
-    return list(found.values())
+            if isinstance(what, dict):
+                said.append(what)
+    return said

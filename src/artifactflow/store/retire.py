@@ -16,7 +16,7 @@ from typing import Final
 from artifactflow.artifact import Version
 from artifactflow.runs import RunStatus
 from artifactflow.store import queries
-from artifactflow.store.at_work import at_work
+from artifactflow.store.at_work import at_work, kept_versions
 from artifactflow.store.transaction import Transaction
 
 REASON: Final = "artifacts gc"
@@ -61,6 +61,7 @@ def plan_retirement(connection: sqlite3.Connection, rules: Rules, running: Itera
     for folder in running:
         kept |= {ref for run in at_work(folder) for ref in run.inputs.values()}
         kept.update(_made_by(connection, folder.name))
+        kept |= kept_versions(folder)
     for name, versions in by_name.items():
         kept |= {version.ref for version in rules.kept(versions)}
         kept |= {f"{name}:v{number}" for number in queries.aliases(connection, name).values()}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ class RunSpace:
         self._store = store
         self._pack = LogPack(self.folder / PACK_NAME, store.root)
         self._running: TextIO | None = None
+        self._kept: list[str] = []
         self._spare: defaultdict[tuple[str, ...], list[Spare]] = defaultdict(list)
         self._spared = 0
 
@@ -105,11 +107,26 @@ class RunSpace:
         self._spare.clear()
         clear(self.folder)
 
+    def keep(self, refs: Iterable[str]) -> None:
+        """Say that versions are reused, so that none is removed before the steps that come have read it.
+
+        Said when the first step begins: where nothing is executed, nobody reads anything.
+        """
+        self._kept += refs
+        if self._running is not None:
+            self._say_kept()
+
+    def _say_kept(self) -> None:
+        if self._kept:
+            self._say({"kept": self._kept})
+            self._kept = []
+
     def _open(self) -> None:
         if self._running is None:
             for name in (STAGING_NAME, SPARE_NAME):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
             self._running = (self.folder / RUNNING_NAME).open("a", encoding="utf-8")
+            self._say_kept()
 
     def _say(self, what: dict[str, Any]) -> None:
         if self._running is not None:
