@@ -63,6 +63,14 @@ def test_a_run_that_was_cut_off_before_its_record_says_nothing(tmp_path: Path, w
     assert described(offline_run(tmp_path, written.read_bytes()[:length])) is None
 
 
+def test_a_run_whose_record_was_cut_off_or_damaged_says_nothing(tmp_path: Path, written: Path):
+    content = written.read_bytes()
+    folder = offline_run(tmp_path, content[:-5])
+    assert described(folder) is None
+    (folder / "run-r1.wandb").write_bytes(content[:-20] + b"\xff" * 20)
+    assert described(folder) is None
+
+
 def test_a_run_waits_until_it_is_marked_and_again_when_the_mark_was_wrong(tmp_path: Path, written: Path):
     folder = offline_run(tmp_path, written.read_bytes())
     assert waiting_runs(tmp_path) == [folder]

@@ -25,6 +25,7 @@ class Server(ThreadingHTTPServer):
         self.status = 200
         self.answer: Any = {"data": {"model": {"bucket": {"id": "x"}}}}
         self.location = ""
+        self.to_proxy: list[str | None] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -40,6 +41,7 @@ class Answering(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.to_proxy.append(self.headers["Proxy-Authorization"])
         self.server.asked.append((self.path, self.headers["Authorization"], body["variables"]))
         answer = json.dumps(self.server.answer).encode()
         self.send_response(self.server.status)
@@ -95,3 +97,13 @@ def test_a_server_that_is_not_there_does_not_say(server: Server):
     with pytest.raises(OutsideError, match="does not say") as caught:
         has_run(OfflineRun("r1"), environment)
     assert "word" not in str(caught.value)
+
+
+def test_a_proxy_is_asked_with_its_password(server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("http_proxy", f"me:p%40ss@127.0.0.1:{server.server_address[1]}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    environment = {**server.environment, "WANDB_BASE_URL": "http://wandb.example.test"}
+    assert has_run(OfflineRun("r1", "flowers", "me"), environment)
+    assert server.asked[0][0] == "http://wandb.example.test/graphql"
+    assert server.to_proxy == ["Basic " + base64.b64encode(b"me:p@ss").decode()]

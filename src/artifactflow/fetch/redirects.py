@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin
 
 from artifactflow.errors import OutsideError, UsageError
@@ -13,7 +13,7 @@ from artifactflow.fetch.patience import Patience
 from artifactflow.fetch.peers import Gate, guard
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
     from urllib3.util import Url
 
 REDIRECT_LIMIT = 10
@@ -117,18 +117,31 @@ def _origin(url: Url) -> tuple[str | None, str | None, int | None]:
 
 def _pool_manager(url: Url, patience: Patience, gate: Gate) -> PoolManager:
     """Connections with time-outs and verified certificates, through the proxy that the environment names for `url`."""
-    from urllib.request import getproxies, proxy_bypass
-
-    from urllib3 import PoolManager, ProxyManager, Timeout
-    from urllib3.util import make_headers
+    from urllib3 import PoolManager, Timeout
 
     timeout = Timeout(connect=patience.connect, read=patience.read)
-    proxy = getproxies().get(url.scheme or "")
-    if not proxy or proxy_bypass(url.host or ""):
+    proxied = by_proxy(url, timeout=timeout)
+    if proxied is None:
         pool = PoolManager(timeout=timeout)
         guard(pool, gate)
         return pool
     gate.pass_literal(url.host or "")
+    return proxied
+
+
+def by_proxy(url: Url, **options: Any) -> ProxyManager | None:
+    """Connections through the proxy that the environment names for `url`, with its password; None where there is none.
+
+    `options` are those of urllib3's PoolManager.
+    """
+    from urllib.request import getproxies, proxy_bypass
+
+    from urllib3 import ProxyManager
+    from urllib3.util import make_headers
+
+    proxy = getproxies().get(url.scheme or "")
+    if not proxy or proxy_bypass(url.host or ""):
+        return None
     proxy_url = _parsed(proxy if "://" in proxy else f"http://{proxy}")
     proxy_headers = make_headers(proxy_basic_auth=unquote(proxy_url.auth)) if proxy_url.auth else None
-    return ProxyManager(proxy_url._replace(auth=None).url, proxy_headers=proxy_headers, timeout=timeout)
+    return ProxyManager(proxy_url._replace(auth=None).url, proxy_headers=proxy_headers, **options)

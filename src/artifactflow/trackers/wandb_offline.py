@@ -47,10 +47,14 @@ def described(folder: Path) -> OfflineRun | None:
     """What the file of a run says; None where it was cut off before it said anything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the library, to whoever imports it by hand
+        from google.protobuf.message import DecodeError
         from wandb.proto.wandb_internal_pb2 import Record
     file = _file_of(folder)
     for content in _records(file.read_bytes()) if file is not None else ():
-        record: Any = Record.FromString(content)
+        try:
+            record: Any = Record.FromString(content)
+        except DecodeError:
+            return None
         if record.WhichOneof("record_type") == "run":
             return OfflineRun(record.run.run_id, record.run.project, record.run.entity)
     return None
@@ -82,6 +86,8 @@ def _records(content: bytes) -> Iterator[bytes]:
             continue
         _, length, kind = struct.unpack_from("<IHB", content, position)
         position += _HEADER_BYTES
+        if position + length > len(content):
+            return  # cut off here
         pieces += content[position : position + length]
         position += length
         if kind in (_WHOLE, _LAST):

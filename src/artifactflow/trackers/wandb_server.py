@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
 from artifactflow.errors import OutsideError
 from artifactflow.fetch.addresses import masked_address
+from artifactflow.fetch.redirects import by_proxy
 from artifactflow.trackers.choice import WANDB_ADDRESS, wandb_key
 from artifactflow.trackers.wandb_offline import OfflineRun
 
@@ -37,13 +39,11 @@ def has_run(run: OfflineRun, environment: Mapping[str, str]) -> bool:
 
 
 def _posted(address: str, content: Mapping[str, Any], key: str) -> Any:
-    from urllib.request import getproxies, proxy_bypass
-
     import urllib3
 
-    url = urllib3.util.parse_url(address)
-    proxy = None if proxy_bypass(url.netloc or "") else getproxies().get(url.scheme or "")
-    with urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager() as manager:
+    # As wandb itself finds them, which speaks by requests.
+    options: dict[str, Any] = {"ca_certs": os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")}
+    with by_proxy(urllib3.util.parse_url(address), **options) or urllib3.PoolManager(**options) as manager:
         try:
             answer = manager.request(
                 "POST",
