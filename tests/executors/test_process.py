@@ -86,6 +86,14 @@ def test_a_step_that_took_its_own_folder_apart_has_a_log_all_the_same(scripts, e
     assert task.log.read_text() == "done\n"
 
 
+def test_a_step_whose_log_cannot_be_written_is_ended(scripts, executor, is_alive):
+    pid = scripts.folder / "pid"
+    script = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    with pytest.raises(OSError, match="directory"):
+        executor.execute(replace(scripts.task(script), log=scripts.folder), lambda line: None, scripts.stop)
+    assert not pid.exists() or not is_alive(int(pid.read_text()))
+
+
 def test_a_second_request_to_stop_does_not_wait_for_what_is_deaf(scripts, executor, monkeypatch, is_alive):
     monkeypatch.setattr(process, "GRACE_SECONDS", 600.0)
     pids = []

@@ -108,7 +108,12 @@ def watch(process: Watched, task: Task, print_line: PrintLine, stop: Stop) -> En
     deadline = None if task.timeout is None else time.monotonic() + task.timeout
     timed_out = False
     token = task.environment.get(TOKEN_VARIABLE, "")
-    with contextlib.closing(process), _opened(task.log) as file:
+    with contextlib.closing(process), contextlib.ExitStack() as leaving:
+        try:
+            file = leaving.enter_context(_opened(task.log))
+        except OSError:
+            end_all(process, token, stop)
+            raise
         lines = _Lines(print_line)
         masking = Masking(task.secrets)
 
