@@ -23,6 +23,7 @@ Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 _TICKET_BYTES: Final = 4
+_ANSWERED: Final = (signal.SIGINT, signal.SIGTERM)
 _MOST_PARTS: Final = 8192
 """So that a ticket for each fits into a pipe, which holds 64 KiB, before anybody reads it."""
 
@@ -61,14 +62,14 @@ def share(work: Callable[[Sequence[Item]], Found], items: Sequence[Item], *, par
             receivers.append(receiver)
             known = (work, items, size, tickets, sender, receivers)
             process = context.Process(target=_work_in_fork, args=known, daemon=True)
-            # A Ctrl-C must not find the fork before it knows that it is not meant.
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            # No signal may find the fork before it knows that this process's answers to it are not its own.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ANSWERED)
             try:
                 process.start()
+                leaving.callback(process.join)
+                leaving.callback(process.terminate)
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            leaving.callback(process.join)
-            leaving.callback(process.terminate)
             sender.close()
         yield from _received(receivers)
 
@@ -104,8 +105,8 @@ def _work_in_fork(
     receivers: Sequence[Connection],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ANSWERED)
     for receiver in receivers:
         receiver.close()
     try:
