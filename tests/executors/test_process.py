@@ -86,6 +86,14 @@ def test_a_step_that_took_its_own_folder_apart_has_a_log_all_the_same(scripts, e
     assert task.log.read_text() == "done\n"
 
 
+def test_a_platform_that_cannot_look_without_collecting_knows_the_end_too(scripts, executor, monkeypatch):
+    monkeypatch.delattr("os.waitid")
+    monkeypatch.delattr("os.pidfd_open")
+    ended = executor.execute(scripts.task("raise SystemExit(3)"), lambda line: None, scripts.stop)
+    assert ended.exit_code == 3
+    assert ended.facts["peak_memory"] > 1_000_000
+
+
 def test_a_step_whose_log_cannot_be_written_is_ended(scripts, executor, is_alive):
     pid = scripts.folder / "pid"
     script = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"

@@ -7,6 +7,7 @@ import os
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -60,28 +61,37 @@ class OwnChild:
             raise ValueError("it was started without a pipe")
         self.pid = process.pid
         self.output = process.stdout.fileno()
-        self.exited = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
+        self.exited = None
+        with contextlib.suppress(AttributeError, OSError):  # other platforms, and Linux before 5.3, have none
+            self.exited = os.pidfd_open(process.pid)
         self._process = process
         self._stream = process.stdout
         self._reaped: tuple[int, Usage] | None = None
 
     def has_ended(self) -> bool:
         """Whether it has, without waiting."""
-        return (
-            self._reaped is not None or os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        )
+        if self._reaped is None and hasattr(os, "waitid"):
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        self._collect(os.WNOHANG)  # macOS before Python 3.13 cannot look without collecting
+        return self._reaped is not None
 
     def reap(self) -> tuple[int, Usage]:
         """Collect it; afterwards its number may belong to another process."""
-        if self._reaped is None:
-            _, status, usage = os.wait4(self.pid, 0)
+        while self._reaped is None:
+            self._collect(0)
+        return self._reaped
+
+    def _collect(self, options: int) -> None:
+        if self._reaped is not None:
+            return
+        pid, status, usage = os.wait4(self.pid, options)
+        if pid:
             self._process.returncode = os.waitstatus_to_exitcode(status)
             used = {
-                "peak_memory": usage.ru_maxrss * 1024,  # Linux counts in KiB
+                "peak_memory": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),  # Linux counts in KiB
                 "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
             }
             self._reaped = (self._process.returncode, used)
-        return self._reaped
 
     def close(self) -> None:
         """Close the descriptors."""
