@@ -184,3 +184,12 @@ def test_values_reach_the_script_byte_for_byte(project):
     project.pipeline("parameters: {word: x}\nsteps: {make: {component: make, with: {word: '${word}'}}}")
     project.run(word=hostile)
     assert json.loads(project.text("made"))[1] == f"--word={hostile}"
+
+
+def test_a_fault_of_ours_before_a_step_has_begun_is_raised_and_nobody_waits_for_that_step(project, monkeypatch):
+    def faulty(self):
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("artifactflow.runner.execution.step_execution.StepExecution.prepare", faulty)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        project.run()

@@ -213,6 +213,9 @@ class PipelineExecution:
         except ArtifactflowError as error:
             self._after(Worked(turn, execution, error))
             return
+        except BaseException:
+            self._running.remove(position)  # nobody would report its end
+            raise
         if executor.in_this_thread:
             self._after(self._workers.execute_here(turn, execution))
         else:
