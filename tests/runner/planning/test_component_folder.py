@@ -78,6 +78,12 @@ def test_a_step_that_writes_into_its_own_folder_is_reused_all_the_same(project, 
     assert project.decisions() == {"make": "REUSE"}
 
 
+def test_a_step_may_leave_code_too_as_a_saved_model_has_it(project, make):
+    writing(project, "pathlib.Path('model').mkdir(exist_ok=True)", "pathlib.Path('model/copy.py').write_text('x = 1')")
+    assert project.decisions() == {"make": "RUN"}
+    assert project.decisions() == {"make": "REUSE"}
+
+
 def test_what_a_step_has_left_counts_once_somebody_else_has_changed_it(project, make):
     writing(project, "pathlib.Path('clean.csv').write_text('made')")
     project.run()

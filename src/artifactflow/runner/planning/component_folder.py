@@ -159,7 +159,7 @@ class FolderWatch:
         folder = bound.component.folder
         counted = _files_of(run)
         written = {name: stamp for name, stamp in stamps(folder).items() if before.get(name) != stamp}
-        left = {name: stamp for name, stamp in written.items() if name not in counted and not name.endswith(".py")}
+        left = {name: stamp for name, stamp in written.items() if name not in counted}
         place = (folder, bound.contract.entry_point)
         if left or self._noted.get(place) != counted:
             memory = FolderMemory(self._store, folder)
