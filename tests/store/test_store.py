@@ -315,3 +315,12 @@ def test_the_latest_versions_are_those_that_the_alias_names_whatever_their_numbe
     assert [version.ref for version in store.latest_versions()] == ["first:v1", "second:v1"]
     store.remove("second:v1", force=True)
     assert [version.ref for version in store.latest_versions()] == ["first:v1"]
+
+
+def test_an_error_is_not_hidden_by_a_temporary_folder_that_cannot_be_removed(store, monkeypatch):
+    def failing(path):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("artifactflow.store.store.remove", failing)
+    with pytest.raises(ValueError, match="the first"), store.temporary_folder("x-"):
+        raise ValueError("the first")

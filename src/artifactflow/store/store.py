@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -264,4 +264,5 @@ class Store(Questions):
         try:
             yield folder
         finally:
-            remove(folder)
+            with suppress(OSError):  # what brought the body here counts; gc takes what is left
+                remove(folder)
