@@ -51,6 +51,12 @@ class Child:
                     return
                 self._said += said
 
+    def said(self) -> int:
+        """How many things it has said until now."""
+        while select.select([self._reading], [], [], 0)[0] and (more := os.read(self._reading, 65536)):
+            self._said += more
+        return self._said.count(b"\n")
+
     def kill(self) -> list[dict[str, Any]]:
         """End it as kill -9 does, and return what it has said."""
         os.kill(self.pid, signal.SIGKILL)

@@ -25,8 +25,11 @@ def cut_power(mount, kind, rounds, monkeypatch, *, worker=work, seed=1, fresh_ev
         for _ in range(min(fresh_every, rounds - cut)):
             with Child(worker, root, chance.randrange(10**9)) as child:
                 time.sleep(0.02 + chance.random() * 0.15)
+                before = child.said()
                 mount.lose_power(disk)
-                ledger.hear(child.kill())
+                lines = child.kill()
+                ledger.hear(lines[:before])
+                ledger.hear_too_late(lines[before:])
             mount.start_again(disk)
             cut += 1
             # What a start of the machine changes, and a cut in play does not.

@@ -131,6 +131,21 @@ class Ledger:
                     self._stored.clear()
             self.facts += not line.keys() & {"pointing", "removing", "collecting"}
 
+    def hear_too_late(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Enter what was said while the power was lost: it may have happened, and nobody could have heard it.
+
+        A file system that is made to shut down can answer an fsync that it drops: xfs looks whether it has been shut
+        down before it looks what is left to write, and the shutdown takes that away in between.
+        """
+        for line in lines:
+            match line:
+                case {"pointing": name, "to": number} | {"pointed": name, "to": number}:
+                    self._pointing.setdefault(name, set()).add(number)
+                case {"removing": ref}:
+                    self._versions.pop(ref, None)
+                case {"collecting": _}:
+                    self._stored.clear()
+
     def check(self, root: Path) -> None:
         """Hold that nothing of it is lost, nothing half done is seen, and that the garbage goes to the last byte."""
         if not root.exists() and not self.facts:
