@@ -20,7 +20,7 @@ from artifactflow.executors import Stop, Task
 from artifactflow.executors.inline import InlineExecutor
 from artifactflow.executors.task import PrintLine
 from artifactflow.executors.thread import Call, ThreadExecutor
-from artifactflow.fetch.addresses import masked_address
+from artifactflow.fetch.addresses import local_path, masked_address
 from artifactflow.fetch.patience import Patience
 from artifactflow.parameters import Value
 from artifactflow.pipeline import Binding, Given, Literal, Pipeline, Step, Stored
@@ -212,7 +212,7 @@ def _bindings(name: str, values: Mapping[str, Value], store: Store) -> dict[str,
 def _input(text: str, store: Store) -> Binding:
     """What an input is given: the path of a file where the text reads as one, or where only a file is called so."""
     if not text.startswith(URI_PREFIX):
-        path = Path(text).expanduser()
+        path = local_path(text)
         if "/" in text or (path.exists() and not store.versions(path.name)):
             return Literal(str(path.absolute()))
     return Stored(ArtifactRef.parse(text))

@@ -143,6 +143,7 @@ def test_lineage_of_what_was_put_by_hand_is_itself(cli, stored):
         (["put", "notes.txt", "--name", "../x"], 2, "'../x' cannot be an artifact name", "use letters"),
         (["put", "notes.txt", "--type", "a b"], 2, "'a b' cannot be", "use letters"),
         (["show", "notes", "--store", "nowhere"], 4, "there is no store here", "--store DIR"),
+        (["ls", "--store", "~nobody-here/store"], 2, "there is no such user's home folder", "--store"),
         (["ls", "--store", "pages"], 5, "is not a store of artifactflow", "--store"),
     ],
 )

@@ -21,6 +21,7 @@ def test_the_table_may_be_a_file_where_no_artifact_is_called_so(cli, table: Path
     for path in (table, table.relative_to(tmp_path), f"./{table.relative_to(tmp_path)}"):
         assert "accuracy" in cli("train", "--data", path, "--target", "let").out
     cli("train", "--data", "./none.csv", "--target", "let", code=2)
+    assert "no such user's home" in cli("train", "--data", "~nobody-here/t.csv", "--target", "let", code=2).err
     assert {row["name"] for row in cli("artifacts", "ls", "--json").json} == {"model", "model-metrics"}
 
 

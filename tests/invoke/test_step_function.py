@@ -93,6 +93,7 @@ def test_the_help_comes_from_the_contract(main):
     [
         ([], 2, "error: the input raw is missing\nhint: give it: --raw=…"),
         (["--raw=no.csv"], 6, "error: the input no.csv does not exist"),
+        (["--raw=~nobody-here/no.csv"], 2, "error: ~nobody-here/no.csv: there is no such user's home folder"),
         (["--raw=raw.csv", "--min-price=-1"], 2, "error: min_price takes a number of at least 0, got -1.0"),
         (["--raw=raw.csv", "--limit=x"], 2, "error: limit takes a whole number, got 'x'"),
         (["--raw=raw.csv", "--limt=1"], 2, "--limit"),

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from artifactflow.contract import Input, Output
 from artifactflow.errors import ArtifactflowError, StepFailedError
+from artifactflow.fetch.addresses import local_path
 from artifactflow.formats import format_of_annotation
 from artifactflow.formats.metadata import add_metadata
 from artifactflow.parameters import Value
@@ -103,7 +104,7 @@ def _unwrapped(annotation: Any) -> tuple[Any, tuple[object, ...]]:
 
 
 def _existing(path: Value) -> Path:
-    found = Path(str(path)).expanduser()
+    found = local_path(str(path))
     if not found.exists():
         raise StepFailedError(f"the input {found} does not exist", hint="give the path of a file or folder that does")
     return found

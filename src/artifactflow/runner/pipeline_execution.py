@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from artifactflow.errors import ArtifactflowError, InterruptedRunError, StepFailedError
 from artifactflow.executors import Stop
 from artifactflow.fetch.git import working_state
+from artifactflow.forks import cores
 from artifactflow.pipeline import Stored
 from artifactflow.plan import Decision
 from artifactflow.runner.binding.bound import BoundPipeline
@@ -48,7 +49,7 @@ class PipelineExecution:
         self._stop = Stop()
         self._reports: queue.SimpleQueue[Worked | Committed | Call | None] = queue.SimpleQueue()
         self._interrupts = Interrupts(lambda: self._reports.put(None))
-        self._jobs = options.jobs or os.cpu_count() or 1
+        self._jobs = options.jobs or cores()
         means.nested.connect(self._reports.put, self._stop)
         source = options.source or working_state(bound.pipeline.folder)
         self._scheduler = Scheduler(bound.steps)

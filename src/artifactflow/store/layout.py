@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from artifactflow.errors import IntegrityError, NotFoundError, OutsideError, Place
+from artifactflow.errors import IntegrityError, NotFoundError, OutsideError, Place, UsageError
 from artifactflow.store.files import os_errors, sync, write_durably
 
 STORE_FOLDER: Final = ".artifactflow"
@@ -84,7 +84,12 @@ def find_store(start: Path, explicit: Path | None = None) -> Path:
     """
     named = explicit or os.environ.get(STORE_VARIABLE)
     if named:
-        folder = Path(named).expanduser().absolute()
+        try:
+            folder = Path(named).expanduser().absolute()
+        except RuntimeError as error:
+            raise UsageError(
+                f"{named}: there is no such user's home folder", hint="give the store: --store DIR"
+            ) from error
         inner = folder / STORE_FOLDER
         return inner if inner.is_dir() else folder
     start = start.absolute()

@@ -212,6 +212,15 @@ def test_an_artifact_of_another_type_is_a_warning(pipeline) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("nowhere.csv", "there is no "), ("~nobody-here/x.csv", "no such user"), ("file://host/x.csv", "another machine")],
+)
+def test_an_input_whose_file_is_not_there_is_found(pipeline, path: str, words: str) -> None:
+    found = [finding for finding in pipeline(GOOD.replace("${load.table}", path)) if finding.code == "L515"]
+    assert words in only(found).message
+
+
 def test_two_steps_that_produce_one_name_are_found(pipeline, said) -> None:
     text = GOOD + "  more: {component: load}\n"
     found = pipeline(text)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from artifactflow.artifact import URI_PREFIX, check_name
 from artifactflow.check.findings import Finding, Rule, Severity
 from artifactflow.check.pipeline.pipeline_facts import PipelineFacts
 from artifactflow.contract import DEFAULT_OUTPUT_TYPE, Input, Output, fill_template, template_names
 from artifactflow.errors import ArtifactflowError, UsageError
+from artifactflow.fetch.addresses import local_path
 from artifactflow.parameters import Value
 from artifactflow.pipeline import Interpolation, Literal, OutputOf, Step
 from artifactflow.read.paths import exists
@@ -122,11 +122,15 @@ def _check_input(facts: PipelineFacts, step: Step, item: Input) -> Iterator[Find
         known = facts.bound_value(binding)
         if known is None or not isinstance(known.value, str) or known.value.startswith(URI_PREFIX):
             return
-        path = facts.pipeline.folder / Path(known.value).expanduser()
-        if known.value and not exists(path):
+        try:
+            path = facts.pipeline.folder / local_path(known.value)
+            missing = "" if not known.value or exists(path) else f"there is no {path}"
+        except UsageError as error:
+            missing = error.message
+        if missing:
             yield INPUT_FILE_MISSING.at(
                 place,
-                f"step {step.name}: the input {item.name} is {known.value}, and there is no {path}",
+                f"step {step.name}: the input {item.name} is {known.value}, and {missing}",
                 hint=f"correct the path, or name a stored artifact: {URI_PREFIX}/NAME/ALIAS",
                 length=len(known.value) if isinstance(binding, Literal) else 1,
             )

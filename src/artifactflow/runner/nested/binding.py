@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from artifactflow.contract import MAIN, Component, Contract
 from artifactflow.errors import Place, UsageError
+from artifactflow.fetch.addresses import local_path
 from artifactflow.parameters import Parameter, ParameterType, Value
 from artifactflow.pipeline import EnvironmentMode, Given, Literal, Pipeline, Step
 from artifactflow.read.mlproject import find_manifest, read_component
@@ -91,7 +91,7 @@ def bind_call(
         name,
         str(component.folder),
         contract.entry_point,
-        bindings={key: Literal(_local_path(contract, key, text)) for key, text in given.items()},
+        bindings={key: Literal(text) for key, text in given.items()},
         env=env,
         places=dict.fromkeys(given, place),
     )
@@ -99,16 +99,6 @@ def bind_call(
     pipeline = Pipeline(name, folder, (step,))
     (bound,) = bind(pipeline, Given(), lambda _reference, _folder: called, folder).steps
     return replace(bound, contents=named_files(bound))
-
-
-def _local_path(contract: Contract, name: str, text: str) -> str:
-    paths = {parameter.name for parameter in contract.parameters if parameter.type is ParameterType.PATH}
-    paths |= {item.name for item in contract.inputs}
-    return str(_file_address(text)) if name in paths and text.startswith("file:") else text
-
-
-def _file_address(text: str) -> Path:
-    return Path(unquote(urlsplit(text).path))
 
 
 def named_files(bound: BoundStep) -> dict[str, Path]:
@@ -131,9 +121,9 @@ def named_files(bound: BoundStep) -> dict[str, Path]:
 
 def _existing(home: Path, text: str) -> Path | None:
     try:
-        path = (_file_address(text) if text.startswith("file:/") else home / text).resolve()
+        path = (local_path(text) if text.startswith("file:/") else home / text).resolve()
         return path if path.is_file() or path.is_dir() else None
-    except (OSError, ValueError):  # too long for a path, or with a NUL in it
+    except (OSError, ValueError, UsageError):  # too long for a path, with a NUL in it, or on another machine
         return None
 
 
