@@ -107,6 +107,17 @@ def test_a_reused_pipeline_imports_nothing_heavy(tmp_path: Path):
     assert count <= MOST_MODULES["run-pipeline"]
 
 
+def test_asking_the_store_imports_no_runner(tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("x")
+    commands = (["artifacts", "put", "notes.txt"], ["artifacts", "ls"], ["artifacts", "show", "notes"], ["runs", "ls"])
+    code = CODE.replace("{heavy}", repr(["artifactflow.runner", "artifactflow.executors"]))
+    result = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(commands)], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.rpartition("\nloaded:")[2].split()) == 1  # the count, and no name
+
+
 def test_the_help_alone_imports_few_modules():
     count, loaded, _ = modules_of(["--help"])
     assert loaded == []

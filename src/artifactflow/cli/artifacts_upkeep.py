@@ -16,7 +16,6 @@ from artifactflow.cli.options import JsonOption
 from artifactflow.cli.render import print_json, shown_path
 from artifactflow.cli.stores import StoreOption, required_store
 from artifactflow.errors import IntegrityError, NotFoundError, UsageError
-from artifactflow.runner.locks import RunLocks
 from artifactflow.store import Store, find_store
 from artifactflow.store.migrate import migrate as migrate_store
 from artifactflow.store.salvage import Salvaged, rebuild_journal
@@ -212,6 +211,8 @@ class _Progress:
 @contextmanager
 def _running(store: Store) -> Iterator[Callable[[str], bool]]:
     """Whether a pipeline run, by its id, runs now: its process has a lock for as long."""
+    from artifactflow.runner.locks import RunLocks  # with all of the runner, which listing and putting do without
+
     with RunLocks(store.root / "locks") as locks:
 
         def is_running(run_id: str) -> bool:

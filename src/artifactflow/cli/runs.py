@@ -12,7 +12,6 @@ from artifactflow.cli.render import print_json, print_table, shown_path
 from artifactflow.cli.stores import StoreOption, existing_store, required_store
 from artifactflow.errors import NotFoundError, near_matches
 from artifactflow.parameters import format_value
-from artifactflow.runner import follow_log, running_step
 from artifactflow.runs import PipelineRun, Run
 from artifactflow.store import Store, find_store
 from artifactflow.store.logs import log_place
@@ -166,6 +165,8 @@ def log(
 ) -> None:
     """Print what a step printed."""
     opened = required_store(store)
+    from artifactflow.runner import follow_log, running_step  # which a list of runs does without
+
     running = running_step(opened, run) if follow else None
     if running is not None:
         for text in follow_log(opened, running):
