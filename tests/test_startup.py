@@ -107,10 +107,13 @@ def test_a_reused_pipeline_imports_nothing_heavy(tmp_path: Path):
     assert count <= MOST_MODULES["run-pipeline"]
 
 
-def test_asking_the_store_imports_no_runner(tmp_path: Path):
+def test_asking_the_store_imports_no_runner_and_no_upkeep(tmp_path: Path):
     (tmp_path / "notes.txt").write_text("x")
     commands = (["artifacts", "put", "notes.txt"], ["artifacts", "ls"], ["artifacts", "show", "notes"], ["runs", "ls"])
-    code = CODE.replace("{heavy}", repr(["artifactflow.runner", "artifactflow.executors"]))
+    code = CODE.replace(
+        "{heavy}",
+        repr(["artifactflow.runner", "artifactflow.executors", "artifactflow.store.migrate", "artifactflow.pipeline"]),
+    )
     result = subprocess.run(
         [sys.executable, "-c", code, json.dumps(commands)], capture_output=True, text=True, cwd=tmp_path
     )

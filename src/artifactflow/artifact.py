@@ -97,6 +97,7 @@ class Tree:
 
     entries: tuple[TreeEntry, ...]
     folder: bool
+    _digest: Digest | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # In the order of the entries themselves, without a comparison in Python for each pair.
@@ -112,7 +113,12 @@ class Tree:
     @property
     def digest(self) -> Digest:
         """The digest of `to_bytes()`: equal for equal names, bytes and executable bits, whatever the dates."""
-        return Digest.of(self.to_bytes())
+        digest = self._digest
+        if digest is None:
+            # Who puts and registers a tree asks more than once, and 100,000 files take a tenth of a second.
+            digest = Digest.of(self.to_bytes())
+            object.__setattr__(self, "_digest", digest)
+        return digest
 
     def to_bytes(self) -> bytes:
         """The canonical text, as it is stored: one JSON line for the kind, then one a file."""

@@ -1,8 +1,11 @@
 """`artifactflow artifacts …`: each command for people and for machines."""
 
+import fcntl
 from pathlib import Path
 
 import pytest
+
+from artifactflow.store import Store
 
 
 @pytest.fixture
@@ -97,6 +100,26 @@ def test_put_says_that_content_is_known_already(cli, stored):
     again = cli("artifacts", "put", stored / "notes.txt", "--type", "text").out
     assert again.startswith("the same content as before: notes:v2")
     assert len(cli("artifacts", "ls", "notes", "--json").json) == 2
+
+
+def test_put_keeps_the_collector_out_until_the_version_is_registered(cli, stored, monkeypatch):
+    free = []
+
+    def begun(store):
+        with (store.root / "locks" / "gc").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                free.append(False)
+            else:
+                free.append(True)
+                fcntl.flock(lock, fcntl.LOCK_UN)
+        return transaction(store)
+
+    transaction = Store.transaction
+    monkeypatch.setattr(Store, "transaction", begun)
+    cli("artifacts", "put", stored / "notes.txt")
+    assert free == [False]
 
 
 def test_put_json_is_the_version(cli, stored):

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from artifactflow.artifact import Digest
 from artifactflow.errors import OutsideError
 from artifactflow.store.locks import Turnstile, hold
 
@@ -133,3 +134,17 @@ def test_what_was_done_under_a_lock_stays_done_where_letting_go_of_it_fails(tmp_
         pass
     monkeypatch.undo()
     assert is_free(tmp_path / "journal")
+
+
+def test_what_was_put_is_remembered_by_its_thread_until_that_lets_the_collector_in(tmp_path):
+    turnstile = Turnstile(tmp_path)
+    seen_elsewhere = []
+    with turnstile.passed():
+        with turnstile.passed():
+            turnstile.placed.add(Digest.of(b""))
+        assert turnstile.placed == {Digest.of(b"")}
+        thread = threading.Thread(target=lambda: seen_elsewhere.append(set(turnstile.placed)))
+        thread.start()
+        thread.join()
+    assert seen_elsewhere == [set()]
+    assert turnstile.placed == set()

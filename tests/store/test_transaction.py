@@ -148,6 +148,23 @@ def test_a_version_whose_bytes_are_not_there_is_not_registered(store, write):
     assert store.versions() == []
 
 
+@pytest.mark.parametrize("staged", [False, True], ids=["put", "staged and placed"])
+def test_what_was_put_before_the_collector_could_come_in_is_looked_at_again(store, write, tmp_path, staged):
+    with store.collector_kept_out():
+        if staged:
+            (tmp_path / "aside").mkdir()
+            taken = store.stage_tree(write("a"), tmp_path / "aside")
+            store.place([taken])
+            tree = taken.tree
+        else:
+            tree = store.put_tree(write("a"))
+        with store.transaction() as transaction:
+            assert transaction.register("data", "table", "", tree).created
+    store.object_path(tree.entries[0].digest).unlink()
+    with store.collector_kept_out(), store.transaction() as transaction, pytest.raises(IntegrityError, match="lost a"):
+        transaction.register("other", "table", "", tree)
+
+
 def test_an_alias_moves_only_from_the_generation_that_was_seen(store, log):
     log("a")
     log("b")

@@ -159,9 +159,10 @@ def put(
     chosen = name or stem(path.resolve().name)
     ArtifactRef.parse(chosen)
     opened = open_store(store)
-    tree = opened.put_tree(path)
-    with opened.transaction() as transaction:
-        registered = transaction.register(chosen, kind, description, tree, aliases=aliases)
+    with opened.collector_kept_out():
+        tree = opened.put_tree(path)
+        with opened.transaction() as transaction:
+            registered = transaction.register(chosen, kind, description, tree, aliases=aliases)
     version = registered.version
     if json:
         print_json(_brief(version, _aliases_by_number(opened, version.name)))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,9 +17,10 @@ from artifactflow.cli.render import print_json, shown_path
 from artifactflow.cli.stores import StoreOption, required_store
 from artifactflow.errors import IntegrityError, NotFoundError, UsageError
 from artifactflow.store import Store, find_store
-from artifactflow.store.migrate import migrate as migrate_store
-from artifactflow.store.salvage import Salvaged, rebuild_journal
 from artifactflow.words import size_text
+
+if TYPE_CHECKING:
+    from artifactflow.store.salvage import Salvaged
 
 PROGRESS_SECONDS = 0.1
 """Between two lines of progress on a terminal."""
@@ -84,6 +85,8 @@ def rebuild(
     salvaged = None
     if journal:
         opened.close()
+        from artifactflow.store.salvage import rebuild_journal
+
         salvaged = rebuild_journal(opened.root)
     opened.rebuild()
     counts = {
@@ -181,6 +184,8 @@ def migrate(store: StoreOption = None, json: JsonOption = False) -> None:
     root = find_store(Path.cwd(), store)
     if not root.exists():
         raise NotFoundError(f"there is no store at {root}", hint="give the store: --store DIR")
+    from artifactflow.store.migrate import migrate as migrate_store
+
     done = migrate_store(root)
     Store.open(root, create=False).close()
     if json:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from artifactflow.errors import NotFoundError
-from artifactflow.pipeline import Pipeline
 from artifactflow.store import Store, find_store
+
+if TYPE_CHECKING:
+    from artifactflow.pipeline import Pipeline
 
 StoreOption = Annotated[
     Path | None,

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from artifactflow.artifact import Digest
 from artifactflow.errors import OutsideError
 from artifactflow.store.files import os_errors
 
@@ -38,6 +39,14 @@ def hold(path: Path, *, shared: bool = False, patience: float = PATIENCE, inheri
     _release(descriptor)
 
 
+class _Stay(threading.local):
+    """How often this thread has passed and not left yet, and what it has put meanwhile."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.placed: set[Digest] = set()
+
+
 class Turnstile:
     """What keeps the garbage collector away from objects that are on their way into the journal.
 
@@ -48,21 +57,27 @@ class Turnstile:
     def __init__(self, folder: Path) -> None:
         self._gate = folder / "gate"
         self._collector = folder / "gc"
-        self._thread = threading.local()
+        self._stay = _Stay()
+
+    @property
+    def placed(self) -> set[Digest]:
+        """The trees that this thread has put since it passed, by digest: what they need cannot have gone since then."""
+        return self._stay.placed
 
     @contextmanager
     def passed(self) -> Iterator[None]:
         """Keep the collector out during the body. May be nested: who is inside does not queue at the gate again."""
-        depth = getattr(self._thread, "depth", 0)
+        depth = self._stay.depth
         if depth == 0:
             with hold(self._gate):
                 descriptor = _acquire(self._collector, shared=True, patience=PATIENCE)
-        self._thread.depth = depth + 1
+        self._stay.depth = depth + 1
         try:
             yield
         finally:
-            self._thread.depth = depth
+            self._stay.depth = depth
             if depth == 0:
+                self._stay.placed = set()
                 _release(descriptor)
 
     @contextmanager

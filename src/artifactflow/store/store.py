@@ -99,6 +99,7 @@ class Store(Questions):
         ):
             tree = trees.read_tree(reachable, source.name, batch, adopt=adopt)
             place([batch])
+            self._turnstile.placed.add(tree.digest)
         return tree
 
     def stage_tree(self, source: Path, aside: Path, *, move: bool = False) -> Staged:
@@ -119,6 +120,7 @@ class Store(Questions):
         if staged:
             with os_errors("store what was made"), self.collector_kept_out():
                 place([one.batch for one in staged])
+                self._turnstile.placed.update(one.tree.digest for one in staged)
 
     @contextmanager
     def collector_kept_out(self) -> Iterator[None]:
@@ -181,7 +183,7 @@ class Store(Questions):
         Everybody else who writes to this store waits meanwhile, so put the bytes before. Cannot be nested.
         """
         with self._turnstile.passed(), self._catalog.write() as draft:
-            yield Transaction(draft, self._blobs)
+            yield Transaction(draft, self._blobs, self._turnstile.placed)
 
     def set_alias(self, name: str, number: int, alias: str, *, expected_generation: int | None = None) -> int:
         """Let an alias point to a version, and return its new generation.

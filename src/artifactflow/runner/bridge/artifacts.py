@@ -133,21 +133,22 @@ class ArtifactOperations:
         staged = Path(asked["staged"])
         if staged.parent != caller.folder / STAGING_FOLDER or "/" in asked["single"]:
             raise UsageError(f"{staged} is not where a step stages what it logs")
-        try:
-            tree = self.store.put_tree(staged / asked["single"] if asked["single"] else staged, move=True)
-        finally:
-            if staged.is_dir() and not any(staged.iterdir()):
-                staged.rmdir()
-        with self.store.transaction() as transaction:
-            return transaction.register(
-                local_name(asked["name"]),
-                local_name(asked["type"]),
-                asked["description"],
-                tree,
-                metadata=asked["metadata"],
-                run_id=run_id,
-                aliases=aliases,
-            ).version
+        with self.store.collector_kept_out():
+            try:
+                tree = self.store.put_tree(staged / asked["single"] if asked["single"] else staged, move=True)
+            finally:
+                if staged.is_dir() and not any(staged.iterdir()):
+                    staged.rmdir()
+            with self.store.transaction() as transaction:
+                return transaction.register(
+                    local_name(asked["name"]),
+                    local_name(asked["type"]),
+                    asked["description"],
+                    tree,
+                    metadata=asked["metadata"],
+                    run_id=run_id,
+                    aliases=aliases,
+                ).version
 
     def link_artifact(self, caller: Caller, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Register the version `reference` under the last part of `target` too, as a registry's collection."""
