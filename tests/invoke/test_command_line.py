@@ -4,6 +4,7 @@ import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from artifactflow.contract import Contract, Input
 from artifactflow.errors import UsageError
@@ -55,8 +56,6 @@ def test_a_text_arrives_as_it_was_written(text):
 
 
 def test_a_repeated_parameter_comes_as_a_list_beside_the_added_options():
-    from typer.testing import CliRunner
-
     seed = Parameter("seed", ParameterType.INT, default=1)
     contract = Contract(parameters=(Parameter("url"), Parameter("name", optional=True), seed))
     seen = []
@@ -70,3 +69,34 @@ def test_a_repeated_parameter_comes_as_a_list_beside_the_added_options():
     assert isinstance(missing.exception, UsageError)
     assert "the parameter url is missing" in str(missing.exception)
     assert "(may be repeated)" in runner.invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+
+
+@pytest.mark.parametrize(
+    ("typed", "message", "hint"),
+    [
+        (
+            ["https://me:word@host/a?sig=1"],
+            "got 'https://***@host/a?sig=***' without the name",
+            "write --url before it",
+        ),
+        (["--url=a", "b"], "got 'b' without the name of an option", "x --help shows the options"),
+    ],
+)
+def test_a_value_without_an_option_is_refused_and_the_option_is_named(typed, message, hint):
+    contract = Contract(parameters=(Parameter("seed", ParameterType.INT, default=1), Parameter("url")))
+    error = refused(contract, typed)
+    assert error.message.startswith(message)
+    assert error.hint == hint
+
+
+def test_a_value_without_an_option_is_not_shown_where_it_may_be_a_secret():
+    contract = Contract(parameters=(Parameter("url"), Parameter("token", secret=True)))
+    assert refused(contract, ["hunter2"]).message == "got *** without the name of an option"
+
+
+def refused(contract: Contract, typed: list[str]) -> UsageError:
+    app = typer.Typer()
+    add_command(app, contract, "x", lambda *_: None, outputs=False)
+    error = CliRunner().invoke(app, typed, prog_name="x").exception
+    assert isinstance(error, UsageError)
+    return error

@@ -177,12 +177,28 @@ def _metavar(parameter: Parameter) -> str:
 
 def _command_class(contract: Contract) -> type[PlainCommand]:
     class ContractCommand(PlainCommand):
-        """A command that also understands options as MLflow writes them."""
+        """A command that also understands options as MLflow writes them, and names the option of a bare value."""
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-            return super().parse_args(ctx, plain_options(args, contract))
+            ctx.allow_extra_args = True  # so that they come back, and are refused here
+            left = super().parse_args(ctx, plain_options(args, contract))
+            if ctx.args:
+                raise _bare_value(contract, ctx.params, ctx.args[0], ctx.command_path)
+            return left
 
     return ContractCommand
+
+
+def _bare_value(contract: Contract, typed: Mapping[str, Any], value: str, command: str) -> UsageError:
+    """The error for a value without an option: it is likely to be meant for the first that has to be given."""
+    required = [item.name for item in contract.inputs if not item.optional]
+    required += [parameter.name for parameter in contract.parameters if parameter.required]
+    missing = next((name for name in required if not typed.get(name)), None)
+    secret = any(parameter.secret for parameter in contract.parameters)  # which the value may have been meant for
+    return UsageError(
+        f"got {MASK if secret else repr(masked_text(value))} without the name of an option",
+        hint=f"{command} --help shows the options" if missing is None else f"write --{_dashed(missing)} before it",
+    )
 
 
 def plain_options(arguments: Sequence[str], contract: Contract) -> list[str]:
