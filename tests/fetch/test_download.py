@@ -157,8 +157,9 @@ def test_a_retry_after_beyond_the_bound_ends_at_once(server, bring, slept):
 def test_a_server_that_is_not_there_is_named(bring, server, slept):
     address = server.address
     server.server_close()
-    with pytest.raises(OutsideError, match="no connection to the server: Connection refused"):
+    with pytest.raises(OutsideError, match="no connection to the server: Connection refused") as refused:
         bring(f"{address}/a")
+    assert refused.value.hint == "check the address and the network, then run the same command again"
     assert len(slept) == 4
 
 

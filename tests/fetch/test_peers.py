@@ -140,5 +140,6 @@ def test_a_name_that_does_not_resolve_is_said(patience, tmp_path, monkeypatch):
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", fails)
-    with pytest.raises(OutsideError, match="the host's name cannot be resolved"):
+    with pytest.raises(OutsideError, match="the host's name cannot be resolved") as refused:
         fetch("http://nowhere.example/a", tmp_path / "out", patience=replace(patience, tries=2))
+    assert refused.value.hint == "check the host's name and the network, then run the same command again"

@@ -53,7 +53,13 @@ class Received:
 
 
 class _PassingError(Exception):
-    """A failure that another try may not meet. Its arguments: what happened, and the seconds to wait or None."""
+    """A failure that another try may not meet: what happened, how long the server asks to wait, what to look at."""
+
+    def __init__(self, happened: str, wait: float | None = None, *, check: str = "") -> None:
+        super().__init__(happened)
+        self.happened = happened
+        self.wait = wait
+        self.check = check
 
 
 def receive(
@@ -76,19 +82,21 @@ def receive(
         try:
             return _try(address, partial, patience, progress, known, allow_private=allow_private)
         except _PassingError as failure:
-            happened, wait = failure.args
+            failed = failure
         if tried < patience.tries:
-            wait = patience.pause(tried) if wait is None else wait
+            wait = patience.pause(tried) if failed.wait is None else failed.wait
             if wait > patience.longest_pause:
                 raise OutsideError(
-                    f"{masked_address(address)}: {happened}, and asks to come back in {wait:.0f} s",
+                    f"{masked_address(address)}: {failed.happened}, and asks to come back in {wait:.0f} s",
                     hint="run the same command again after that time",
                 )
             if wait:
                 patience.sleep(wait)
     raise OutsideError(
-        f"{masked_address(address)}: {happened} ({patience.tries} tries)",
-        hint="run the same command again" + (f": it goes on after {partial.size:,} bytes" if partial.resumable else ""),
+        f"{masked_address(address)}: {failed.happened} ({patience.tries} tries)",
+        hint=(f"check {failed.check}, then " if failed.check else "")
+        + "run the same command again"
+        + (f": it goes on after {partial.size:,} bytes" if partial.resumable else ""),
     )
 
 
@@ -122,10 +130,10 @@ def _try(
                     progress(partial.size, total)
                 if watch.stalled(len(chunk)):
                     raise _PassingError(
-                        f"the transfer stalled below {patience.slowest} bytes/s at {partial.size:,} bytes", None
+                        f"the transfer stalled below {patience.slowest} bytes/s at {partial.size:,} bytes"
                     )
             if total is not None and partial.size != total:
-                raise _PassingError(f"the body was cut short: got {partial.size:,} of {total:,} bytes", None)
+                raise _PassingError(f"the body was cut short: got {partial.size:,} of {total:,} bytes")
             return Received(
                 etag=response.headers.get("ETag"),
                 last_modified=response.headers.get("Last-Modified"),
@@ -206,14 +214,16 @@ def _failure(error: Exception, shown: str, size: int) -> Exception:
     if isinstance(error, exceptions.InvalidHeader):
         return OutsideError(f"{shown}: the server states the length of the body in two ways", hint=_against_the_rules)
     if isinstance(error, exceptions.NameResolutionError):
-        return _PassingError("the host's name cannot be resolved", None)
+        return _PassingError("the host's name cannot be resolved", check="the host's name and the network")
     if isinstance(error, (exceptions.ConnectTimeoutError, exceptions.NewConnectionError)):
-        return _PassingError(f"no connection to the server{f': {why}' if why else ''}", None)
+        return _PassingError(
+            f"no connection to the server{f': {why}' if why else ''}", check="the address and the network"
+        )
     if isinstance(error, exceptions.ReadTimeoutError):
-        return _PassingError(f"the server went quiet at {size:,} bytes", None)
+        return _PassingError(f"the server went quiet at {size:,} bytes")
     if isinstance(reason, IncompleteRead):
-        return _PassingError(f"the body was cut short at {size:,} bytes", None)
-    return _PassingError(f"the connection broke at {size:,} bytes{f': {why}' if why else ''}", None)
+        return _PassingError(f"the body was cut short at {size:,} bytes")
+    return _PassingError(f"the connection broke at {size:,} bytes{f': {why}' if why else ''}")
 
 
 def _is_chunked(headers: Mapping[str, str], served_by: str) -> bool:
