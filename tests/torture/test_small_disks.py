@@ -22,6 +22,13 @@ def put(root, file, *, name="data"):
             return transaction.register(name, "table", "", tree).version.ref
 
 
+def folders_that_differ_in_case(folder):
+    for name in ("A/x", "a/y"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(name)
+    return folder
+
+
 def fill_and_put(disk, file, free):
     """Leave that many bytes free on a disk that has a store, put a file, and hold that it is all there or not at all.
 
@@ -112,10 +119,7 @@ def test_a_disk_without_hard_links_permissions_and_case_holds_a_store(mount, tmp
     children = [Child(lambda say: put(root, file)) for _ in range(4)]
     assert [(child.wait(), child.code) for child in children] == [([], 0)] * 4
     put(root, folder, name="cased")
-    for name in ("A/x", "a/y"):
-        (tmp_path / "folders" / name).parent.mkdir(parents=True)
-        (tmp_path / "folders" / name).write_text(name)
-    put(root, tmp_path / "folders", name="folders")
+    put(root, folders_that_differ_in_case(tmp_path / "folders"), name="folders")
     with Store.open(root) as store:
         assert [version.ref for version in store.versions()] == ["cased:v1", "data:v1", "folders:v1"]
         assert not store.verify().faults
@@ -147,10 +151,7 @@ def test_a_disk_with_hard_links_and_without_case_holds_a_store_and_writes_no_fil
         plain.write_text(name)
         put(root, plain, name=name)
     put(root, folder, name="cased")
-    for name in ("A/x", "a/y"):
-        (tmp_path / "folders" / name).parent.mkdir(parents=True)
-        (tmp_path / "folders" / name).write_text(name)
-    put(root, tmp_path / "folders", name="folders")
+    put(root, folders_that_differ_in_case(tmp_path / "folders"), name="folders")
     with Store.open(root) as store:
         assert [version.ref for version in store.versions()] == ["Data:v1", "cased:v1", "data:v1", "folders:v1"]
         for name in ("Data", "data"):

@@ -5,6 +5,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,16 @@ def store_only(say: Say, store: Store, name: str, source: Path, chance: random.R
 
 def put(say: Say, store: Store, name: str, source: Path, chance: random.Random, grace: float) -> None:
     make(source, chance)
-    tree = store.put_tree(source, move=chance.random() < 0.5)
-    with store.transaction() as transaction:
-        version = transaction.register(name, "table", "", tree).version
+    with one_stay_or_two(store, chance):
+        tree = store.put_tree(source, move=chance.random() < 0.5)
+        with store.transaction() as transaction:
+            version = transaction.register(name, "table", "", tree).version
     say(version=version.ref, digest=str(version.digest))
+
+
+def one_stay_or_two(store: Store, chance: random.Random) -> AbstractContextManager[None]:
+    """Half the time the collector is kept out until the version is registered, as steps and `artifacts put` do it."""
+    return store.collector_kept_out() if chance.random() < 0.5 else nullcontext()
 
 
 def put_group(say: Say, store: Store, name: str, source: Path, chance: random.Random, grace: float) -> None:
@@ -64,9 +71,10 @@ def put_group(say: Say, store: Store, name: str, source: Path, chance: random.Ra
             one = source.with_name(f"{source.name}-{number}")
             make(one, chance)
             staged.append(store.stage_tree(one, aside, move=True))
-        store.place(staged)
-        with store.transaction() as transaction:
-            versions = [transaction.register(name, "table", "", one.tree).version for one in staged]
+        with one_stay_or_two(store, chance):
+            store.place(staged)
+            with store.transaction() as transaction:
+                versions = [transaction.register(name, "table", "", one.tree).version for one in staged]
         for version in versions:
             say(version=version.ref, digest=str(version.digest))
 
