@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 class Child:
     """A step that runs: its process, where its end is reported, and the channel that it came by."""
 
-    def __init__(self, pid: int, report: int, channel: int, token: str) -> None:
+    def __init__(self, pid: int, report: int, channel: int, run_id: str) -> None:
         self.pid = pid
         self.report = report
         self.channel = channel
-        self.token = token
+        self.run_id = run_id
 
 
 class Children:
     """The children of this process, by descriptors that are readable when they have ended."""
 
     def __init__(self, kill_all: Callable[[str, int], None]) -> None:
-        self._kill_all = kill_all  # by token and process
+        self._kill_all = kill_all  # by the run's id and process
         self._running: dict[int, Child] = {}
 
     def __len__(self) -> int:
@@ -63,7 +63,7 @@ class Children:
         """Kill those that came by a channel, or all, with whatever they have started."""
         for child in self.all():
             if channel in (None, child.channel):
-                self._kill_all(child.token, child.pid)
+                self._kill_all(child.run_id, child.pid)
 
     def leave(self) -> None:
         """In a child: close what is the server's."""

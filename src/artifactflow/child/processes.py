@@ -1,6 +1,6 @@
 """Finds the processes that belong to one execution of a step, wherever they have moved to.
 
-They are those of the step's session, those whose environment holds its token, and the descendants of all these. So a
+They are those of the step's session, those whose environment holds its run's id, and the descendants of all these. So a
 daemon is found that has left its group and session, unless it has emptied its environment too and its parent is gone.
 Only Linux tells (`/proc`); elsewhere nothing is found, and a step's process group is all that can be ended.
 """
@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 
-TOKEN_VARIABLE = "ARTIFACTFLOW_RUN_ID"  # noqa: S105  # not a secret: what a step's processes can be told by
+RUN_ID_VARIABLE = "ARTIFACTFLOW_RUN_ID"  # what a step's processes can be told by
 
 # Places in /proc/PID/stat, counted from the state, which follows the name in brackets.
 _STATE, _PARENT, _SESSION, _STARTED = 0, 1, 3, 19
@@ -25,16 +25,16 @@ Process = tuple[int, int]
 """A process id and when it started, in ticks since the machine did: the id alone may come to mean another."""
 
 
-def belonging(token: str, leader: int) -> set[Process]:
+def belonging(run_id: str, leader: int) -> set[Process]:
     """The processes of an execution whose first process is or was `leader`; this one and what has ended are left out.
 
-    Either may be unknown: the token empty, the leader 0.
+    Either may be unknown: the id empty, the leader 0.
     """
     try:
         ids = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
     except FileNotFoundError:
         return set()
-    marker = f"\0{TOKEN_VARIABLE}={token}\0".encode()
+    marker = f"\0{RUN_ID_VARIABLE}={run_id}\0".encode()
     started: dict[int, int] = {}
     children: dict[int, list[int]] = {}
     found: list[int] = []
@@ -44,7 +44,7 @@ def belonging(token: str, leader: int) -> set[Process]:
             continue
         started[pid] = int(fields[_STARTED])
         children.setdefault(int(fields[_PARENT]), []).append(pid)
-        if (leader and leader in (pid, int(fields[_SESSION]))) or (token and marker in _environment(pid)):
+        if (leader and leader in (pid, int(fields[_SESSION]))) or (run_id and marker in _environment(pid)):
             found.append(pid)
     belongs: set[Process] = set()
     while found:
@@ -68,7 +68,7 @@ def send_signal(process: Process, number: int) -> None:
             os.kill(process[0], number)
 
 
-def kill_all(token: str, leader: int, seconds: float = 5.0) -> None:
+def kill_all(run_id: str, leader: int, seconds: float = 5.0) -> None:
     """Kill all processes of an execution, and those that they start meanwhile."""
     if leader and sys.platform != "linux":
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -77,7 +77,7 @@ def kill_all(token: str, leader: int, seconds: float = 5.0) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         # Whoever was seen belongs to it: when its parent has ended nothing else may tell.
-        known = belonging(token, leader) | {process for process in known if is_alive(process)}
+        known = belonging(run_id, leader) | {process for process in known if is_alive(process)}
         for process in known:
             send_signal(process, signal.SIGKILL)
         if not known:

@@ -7,7 +7,7 @@ says which top names are taken (`names`), or why this process must not fork (`re
 `do`:
 
 - `step`: run `script` or `module` with `cwd`, `folder` (where its modules are looked for first), `environment` (the
-  variables that are its own), `argv` (the interpreter first) and `token` (by which its processes can be found). Two
+  variables that are its own), `argv` (the interpreter first) and `run_id` (by which its processes can be found). Two
   descriptors come with it: where the step prints, and where it is reported as `started` (by the child) and `ended`
   (by this process).
 - `nest`: like the very first message; a copy of this process becomes a server that has imported more. The descriptor
@@ -81,10 +81,10 @@ class Nested:
 class Server:
     """Takes steps from its channels and runs each in a child."""
 
-    def __init__(self, channel: socket.socket, answer: Mapping[str, Any], token_place: int | None) -> None:
+    def __init__(self, channel: socket.socket, answer: Mapping[str, Any], run_id_place: int | None) -> None:
         self.answer = answer
         self.imported = frozenset(sys.modules)
-        self.token_place = token_place
+        self.run_id_place = run_id_place
         self.kept: kept.Kept | None = None
         self.channels: dict[int, socket.socket] = {channel.fileno(): channel}
         self.users: set[int] = {channel.fileno()}
@@ -217,7 +217,7 @@ class Server:
             self.kept.withdraw()
         self.kill_at = time.monotonic() + GRACE_SECONDS
         for child in self.children.all():
-            for process in processes.belonging(child.token, child.pid):
+            for process in processes.belonging(child.run_id, child.pid):
                 processes.send_signal(process, signal.SIGTERM)
 
     # steps
@@ -234,10 +234,10 @@ class Server:
             return None
         if pid == 0:
             self._leave()
-            return step.Step(request, code, output, report, self.token_place)
+            return step.Step(request, code, output, report, self.run_id_place)
         os.close(output)
         self.steps += 1
-        self.children.add(children.Child(pid, report, channel, request["token"]))
+        self.children.add(children.Child(pid, report, channel, request["run_id"]))
         return None
 
     def _nest(self, wanted: Mapping[str, Any], channel: int) -> Nested | None:
@@ -263,12 +263,12 @@ class Server:
             sys.modules.pop(name, None)
 
 
-def serve(channel: socket.socket, wanted: Mapping[str, Any], token_place: int | None) -> step.Step | Nested | None:
+def serve(channel: socket.socket, wanted: Mapping[str, Any], run_id_place: int | None) -> step.Step | Nested | None:
     """Import, answer, serve."""
     refused = preloading.preload(wanted["modules"], wanted["roots"])
     names = sorted({name.partition(".")[0] for name in sys.modules} - {"__main__"})
     about = {"python": sys.executable, "modules": [name for name, _ in wanted["modules"]]}
-    server = Server(channel, {"names": names, "refused": refused, "about": about}, token_place)
+    server = Server(channel, {"names": names, "refused": refused, "about": about}, run_id_place)
     gc.collect()
     gc.freeze()  # else the first collection in a child copies every page
     if wanted["keep"] is not None and refused is None:
@@ -282,16 +282,16 @@ def main() -> None:
     """Be a server, and then what is begun in a child of it."""
     if not getattr(sys.flags, "safe_path", False):
         sys.path_importer_cache.pop(sys.path.pop(0), None)  # the folder of this file
-    token_place = step.find_token_place(processes.TOKEN_VARIABLE)
-    os.environ.pop(processes.TOKEN_VARIABLE, None)
+    run_id_place = step.find_run_id_place(processes.RUN_ID_VARIABLE)
+    os.environ.pop(processes.RUN_ID_VARIABLE, None)
     step.discard_output()
     channel = socket.socket(fileno=int(sys.argv[1]))
     wanted, _ = messages.receive(channel)
     if wanted["keep"] is not None and os.fork():
         os._exit(0)  # a kept server is nobody's child
-    begun = serve(channel, wanted, token_place)
+    begun = serve(channel, wanted, run_id_place)
     while isinstance(begun, Nested):
-        begun = serve(begun.channel, begun.wanted, token_place)
+        begun = serve(begun.channel, begun.wanted, run_id_place)
     if begun is None:
         os._exit(0)  # what was imported is not to do anything at the end
     step.run(begun)

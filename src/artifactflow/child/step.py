@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any, NoReturn
 
-TOKEN_BYTES = 64
-"""Room for a token where the kernel looks for the environment."""
+RUN_ID_BYTES = 64
+"""Room for a run's id where the kernel looks for the environment."""
 
 
 class Step:
     """A script that is to run in this process, which is a child of the server."""
 
     def __init__(
-        self, request: Mapping[str, Any], code: CodeType | None, output: int, report: int, token_place: int | None
+        self, request: Mapping[str, Any], code: CodeType | None, output: int, report: int, run_id_place: int | None
     ) -> None:
         self.request = request
         self.code = code
         self.output = output
         self.report = report
-        self.token_place = token_place
+        self.run_id_place = run_id_place
 
 
 def run(step: Step) -> NoReturn:
@@ -77,7 +77,7 @@ def become(step: Step) -> None:
     os.dup2(step.output, 2)
     os.close(step.output)
     os.chdir(request["cwd"])
-    show_token(request["token"], step.token_place)
+    show_run_id(request["run_id"], step.run_id_place)
     os.environ.update(request["environment"])
     interpreter, *arguments = request["argv"]
     sys.orig_argv[:] = [interpreter, *arguments]
@@ -90,7 +90,7 @@ def become(step: Step) -> None:
     os.close(step.report)
 
 
-def find_token_place(variable: str) -> int | None:
+def find_run_id_place(variable: str) -> int | None:
     """Where in this process's memory the value of a variable lies that it was started with, as the kernel shows it."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         with open("/proc/self/stat", "rb") as file:
@@ -101,12 +101,12 @@ def find_token_place(variable: str) -> int | None:
     return None
 
 
-def show_token(token: str, place: int | None) -> None:
-    """Let the kernel show the step's token in the environment of this process and of all that are forked from it.
+def show_run_id(run_id: str, place: int | None) -> None:
+    """Let the kernel show the run's id in the environment of this process and of all that are forked from it.
 
     It shows what a process was started with, and this one was started with its server's.
     """
-    text = token.encode()[:TOKEN_BYTES].ljust(TOKEN_BYTES, b"\0")
+    text = run_id.encode()[:RUN_ID_BYTES].ljust(RUN_ID_BYTES, b"\0")
     if place is not None:
         with contextlib.suppress(OSError):
             memory = os.open("/proc/self/mem", os.O_RDWR)

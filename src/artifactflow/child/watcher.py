@@ -1,7 +1,7 @@
 """Kills what a command has started in fresh processes and could not end, because it was killed itself.
 
 Started by path, with a pipe as its standard input, one for each artifactflow process that needs it. A line notes
-(`+token TOKEN` before a step is started, `+leader PID` when it has been) or forgets (`-…`). The pipe is closed when the
+(`+run_id ID` before a step is started, `+leader PID` when it has been) or forgets (`-…`). The pipe is closed when the
 command has ended, however it did; what is still noted then is killed. A process that the command was just starting
 holds the pipe until it is the step's: it cannot be missed.
 """
@@ -26,7 +26,7 @@ def main() -> None:
         (noted.add if line[0] == "+" else noted.discard)(line[1:].rstrip("\n"))
     for note in noted:
         kind, _, value = note.partition(" ")
-        processes.kill_all(value if kind == "token" else "", int(value) if kind == "leader" else 0)
+        processes.kill_all(value if kind == "run_id" else "", int(value) if kind == "leader" else 0)
 
 
 if __name__ == "__main__":

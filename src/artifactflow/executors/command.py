@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from artifactflow.child.processes import TOKEN_VARIABLE
+from artifactflow.child.processes import RUN_ID_VARIABLE
 from artifactflow.errors import MissingToolError
 from artifactflow.executors.orphans import noted
 from artifactflow.executors.process import OwnChild, watch
@@ -34,8 +34,8 @@ class CommandExecutor:
         program = command.argv[0]
         if program in ("python", "python3"):
             program = str(self.python)
-        token = task.environment.get(TOKEN_VARIABLE, "")
-        with noted("token", token):
+        run_id = task.environment.get(RUN_ID_VARIABLE, "")
+        with noted("run_id", run_id):
             try:
                 process = subprocess.Popen(
                     [program, *command.argv[1:]],

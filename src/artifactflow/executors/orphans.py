@@ -60,7 +60,7 @@ _watcher: Final = _Watcher()
 def noted(kind: str, value: str) -> Iterator[None]:
     """While this lasts, what is named is killed when this process is gone.
 
-    `kind` is `leader` for a process with its session and descendants, or `token` for what has that in its environment.
+    `kind` is `leader` for a process with its session and descendants, or `run_id` for what has that in its environment.
     """
     if not value:
         yield

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from artifactflow.child.processes import TOKEN_VARIABLE, Process, belonging, is_alive, send_signal
+from artifactflow.child.processes import RUN_ID_VARIABLE, Process, belonging, is_alive, send_signal
 from artifactflow.executors.masking import Masking
 from artifactflow.executors.task import Ended, PrintLine, Stop, Task
 
@@ -117,12 +117,12 @@ def watch(process: Watched, task: Task, print_line: PrintLine, stop: Stop) -> En
     """
     deadline = None if task.timeout is None else time.monotonic() + task.timeout
     timed_out = False
-    token = task.environment.get(TOKEN_VARIABLE, "")
+    run_id = task.environment.get(RUN_ID_VARIABLE, "")
     with contextlib.closing(process), contextlib.ExitStack() as leaving:
         try:
             file = leaving.enter_context(_opened(task.log))
         except OSError:
-            end_all(process, token, stop)
+            end_all(process, run_id, stop)
             raise
         lines = _Lines(print_line)
         masking = Masking(task.secrets)
@@ -145,18 +145,18 @@ def watch(process: Watched, task: Task, print_line: PrintLine, stop: Stop) -> En
                     keep(chunk)
                 timed_out = deadline is not None and time.monotonic() > deadline
                 if timed_out or stop.is_set():
-                    end_all(process, token, stop, keep_rest)
+                    end_all(process, run_id, stop, keep_rest)
                     keep_rest()
                     break
         except BaseException:
-            end_all(process, token, stop)
+            end_all(process, run_id, stop)
             raise
         finally:
             write(masking.finish())
             lines.finish()
         exit_code, usage = process.reap()
         if exit_code < 0 and not (timed_out or stop.is_set()):  # what a killed one has started is nobody's
-            end_all(process, token, stop)
+            end_all(process, run_id, stop)
     return Ended(exit_code, timed_out, usage)
 
 
@@ -191,7 +191,7 @@ def _available(process: Watched) -> Iterator[bytes]:
             yield chunk
 
 
-def end_all(process: Watched, token: str, stop: Stop, meanwhile: Callable[[], None] = lambda: None) -> None:
+def end_all(process: Watched, run_id: str, stop: Stop, meanwhile: Callable[[], None] = lambda: None) -> None:
     """End a process and every descendant, also those that have left its group: asked first, then killed.
 
     There are `GRACE_SECONDS` between the two, or none where `stop` says so. `meanwhile` is called again and again: who
@@ -203,7 +203,7 @@ def end_all(process: Watched, token: str, stop: Stop, meanwhile: Callable[[], No
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             # Whoever was seen belongs to it: when its parent has ended nothing else may tell.
-            known = belonging(token, process.pid) | {one for one in known if is_alive(one)}
+            known = belonging(run_id, process.pid) | {one for one in known if is_alive(one)}
             if not known and not _group_lives(process):
                 return
             if number == signal.SIGTERM and stop.is_killing():

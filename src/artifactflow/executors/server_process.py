@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from artifactflow.child.messages import receive, send
-from artifactflow.child.processes import TOKEN_VARIABLE
-from artifactflow.child.step import TOKEN_BYTES
+from artifactflow.child.processes import RUN_ID_VARIABLE
+from artifactflow.child.step import RUN_ID_BYTES
 from artifactflow.executors.process import Usage
 from artifactflow.executors.task import Stop
 from artifactflow.executors.warm import PACKAGE, Modules, NotWarmError
@@ -126,7 +126,7 @@ class Server:
     def begin(cls, key: ServerKey, keep: Keep | None = None) -> Self:
         """Start one, and have it import its modules. Raises OSError where that is not possible."""
         channel, theirs = socket.socketpair()
-        placeholder = {TOKEN_VARIABLE: " " * TOKEN_BYTES}  # each step writes its own there
+        placeholder = {RUN_ID_VARIABLE: " " * RUN_ID_BYTES}  # each step writes its own there
         reader, writer = os.pipe()  # nobody reads: it is there for the streams to be those of a pipe
         with theirs, os.fdopen(reader), os.fdopen(writer, "w"):
             process = subprocess.Popen(

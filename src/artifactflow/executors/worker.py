@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from artifactflow.child.processes import TOKEN_VARIABLE
+from artifactflow.child.processes import RUN_ID_VARIABLE
 from artifactflow.executors.command import CommandExecutor, filled_command, process_environment
 from artifactflow.executors.process import watch
 from artifactflow.executors.search_paths import SearchPaths
@@ -70,7 +70,7 @@ class WorkerExecutor:
                 "argv": [str(python), *filled_command(task).argv[1:]],
                 "script": script.script,
                 "module": script.module,
-                "token": task.environment.get(TOKEN_VARIABLE, ""),
+                "run_id": task.environment.get(RUN_ID_VARIABLE, ""),
             }
             process = server.start(request)
             if not process.wait_started(stop):

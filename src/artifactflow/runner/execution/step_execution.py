@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from artifactflow.artifact import Version
+from artifactflow.child.processes import RUN_ID_VARIABLE
 from artifactflow.errors import InterruptedRunError, StepFailedError
 from artifactflow.executors import Ended, Executor, Stop, Task
 from artifactflow.fetch.addresses import masked_message
@@ -157,7 +158,7 @@ class StepExecution:
             **self._context.variables,
             "PYTHONUNBUFFERED": "1",  # lines arrive as they are printed
             "ARTIFACTFLOW_STORE": str(root),
-            "ARTIFACTFLOW_RUN_ID": self.run.id,
+            RUN_ID_VARIABLE: self.run.id,
             "ARTIFACTFLOW_STEP": bound.name,
             "ARTIFACTFLOW_DOWNLOADS": str(root / "tmp" / "downloads"),
             METADATA_VARIABLE: str(self._folder.metadata),
